@@ -1,0 +1,1 @@
+"""Image references, digests and platforms as values: grammar first, no I/O."""
