@@ -1,0 +1,90 @@
+"""A file's documents, each read by the quickest reader that is sure of it: outline, then JSON or libyaml's events."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from transformer.text import documents, jsontext, outline
+from transformer.text.documents import Listed, Span
+from transformer.text.source import File
+from transformer.text.tree import Parsed, TextError, Tree
+
+
+class ListDocument(NamedTuple):
+    """A document with items that can be read one by one, and the rest of it, parsed (offsets are those of its own text)."""
+
+    listed: Listed
+    envelope: Parsed
+    envelope_text: str
+
+
+class Reader:
+    """Reads parts of one file; parsing errors are TextError with offsets into the file."""
+
+    def __init__(self, file: File, outlines: outline.Outlines) -> None:
+        self.file, self._outlines = file, outlines
+        self._is_usual = outline.is_usual(file.text)
+
+    def documents(self) -> list[Span]:
+        """The spans of the file's documents (some may hold comments alone)."""
+        return documents.split(self.file.text)
+
+    def read(self, span: Span) -> Sequence[Parsed]:
+        """The documents of a span: mostly one, none for comments alone."""
+        text = self.file.text
+        if self._is_usual:
+            lines = self._outlines.read(text, *span)
+            if lines is not None:
+                return (lines,)
+        return read_slowly(text, span)
+
+    def item(self, span: Span) -> tuple[Parsed, Tree]:
+        """One item of a list, by itself; TextError also when the cut turns out to be wrong."""
+        parsed = self.read(span)
+        if len(parsed) != 1 or not isinstance(parsed[0].tree, list) or len(parsed[0].tree) != 1:
+            raise TextError("not one item", span.start)
+        return parsed[0], parsed[0].tree[0]
+
+    def as_list(self, span: Span) -> ListDocument | None:
+        """The document as a List or ResourceList whose items stand in block style, else None."""
+        listed = documents.split_items(self.file.text, span)
+        if listed is None:
+            return None
+        text = listed.envelope(self.file.text)
+        try:
+            parsed = Reader(File("", text), self._outlines).read(Span(0, len(text)))
+        except TextError:
+            return None
+        if len(parsed) != 1 or not kind_of(parsed[0])[1].endswith("List"):
+            return None
+        return ListDocument(listed, parsed[0], text)
+
+
+def read_slowly(text: str, span: Span) -> Sequence[Parsed]:
+    """By a parser proper: JSON where it begins like JSON and is, else YAML."""
+    if jsontext.starts_json(text, *span):
+        try:
+            return jsontext.read(text, *span)
+        except TextError as not_json:
+            return _yaml_or(text, span, not_json)
+    from transformer.text import events
+
+    return events.read(text, *span)
+
+
+def _yaml_or(text: str, span: Span, not_json: TextError) -> Sequence[Parsed]:
+    from transformer.text import events
+
+    try:
+        return events.read(text, *span)
+    except TextError:
+        raise not_json from None
+
+
+def kind_of(document: Parsed) -> tuple[str, str]:
+    """`apiVersion` and `kind` of a document, "" where absent."""
+    tree = document.tree
+    leaves = [tree.get(key) if isinstance(tree, dict) else None for key in ("apiVersion", "kind")]
+    version, kind = (document.scalar(leaf).value if isinstance(leaf, int) else "" for leaf in leaves)
+    return version, kind

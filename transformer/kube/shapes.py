@@ -1,0 +1,134 @@
+"""How a reference is spelled in an object: each shape reads one from the values under its keys, and writes one back.
+
+A value is None where the key is absent. `read` answers None where there is no image; `write` answers the new value of each
+key, None for unchanged. Nothing here knows about spans or policies.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple, Protocol
+
+from transformer.images.reference import join
+
+
+class Written(NamedTuple):
+    """What is to be written: the name with its registry, as it should read, and tag and digest (None: none)."""
+
+    name: str
+    tag: str | None
+    digest: str | None
+    renamed: bool
+
+    @property
+    def text(self) -> str:
+        return join(self.name, self.tag, self.digest)
+
+
+class Shape(Protocol):
+    """One spelling. `keys` are paths below the row's path ("" is the value itself, a leading / starts at the object's root)."""
+
+    keys: tuple[str, ...]
+    #: Whether an image without a tag means "the operator's choice" here rather than `latest`.
+    needs_tag: bool
+
+    def read(self, values: Sequence[str | None]) -> str | None: ...
+
+    def write(self, values: Sequence[str | None], new: Written) -> list[str | None] | None:
+        """None when this spelling has no place for the digest."""
+
+
+class Whole:
+    """One string that holds the whole reference, perhaps behind a scheme."""
+
+    keys: tuple[str, ...] = ("",)
+    needs_tag = False
+
+    def __init__(self, scheme: str = "") -> None:
+        self.scheme = scheme
+
+    def read(self, values: Sequence[str | None]) -> str | None:
+        text = values[0]
+        if not text or not text.startswith(self.scheme):
+            return None
+        return text[len(self.scheme) :]
+
+    def write(self, values: Sequence[str | None], new: Written) -> list[str | None] | None:
+        return [self.scheme + new.text]
+
+
+class Versioned:
+    """An image that may lack its tag, and a version elsewhere that is then the tag (system-upgrade-controller's Plan)."""
+
+    keys: tuple[str, ...] = ("", "/spec.version")
+    needs_tag = True
+
+    def read(self, values: Sequence[str | None]) -> str | None:
+        image, version = values
+        if not image or not version or "@" in image or ":" in image.rpartition("/")[2]:
+            return image or None
+        return f"{image}:{version}"
+
+    def write(self, values: Sequence[str | None], new: Written) -> list[str | None] | None:
+        return [new.text, None]
+
+
+class Split:
+    """Name, tag and digest under keys of their own. The digest goes where its key stands, else behind the tag."""
+
+    needs_tag = True
+
+    def __init__(self, name: tuple[str, ...], tag: str, digest: str = "", algorithm: str = "") -> None:
+        self.keys = (*name, tag, *((digest,) if digest else ()))
+        self.parts = len(name)
+        #: What the digest's key leaves out: prometheus-operator's `sha` is bare hex.
+        self.algorithm = algorithm
+
+    def read(self, values: Sequence[str | None]) -> str | None:
+        *name, last = values[: self.parts]
+        if not last:
+            return None
+        tag = values[self.parts]
+        digest = values[self.parts + 1] if len(values) > self.parts + 1 else None
+        if tag and tag.startswith("sha256:"):
+            tag, digest = None, tag
+        return join("/".join([*(part for part in name if part), last]), tag, self.algorithm + digest if digest else None)
+
+    def write(self, values: Sequence[str | None], new: Written) -> list[str | None] | None:
+        out: list[str | None] = [None] * len(values)
+        if new.renamed:
+            out[: self.parts] = self._rename(values[: self.parts], new.name)
+        tag, has_digest_key = values[self.parts], len(values) > self.parts + 1 and values[self.parts + 1] is not None
+        if new.digest is None:
+            return out
+        if has_digest_key:
+            out[self.parts + 1] = new.digest.removeprefix(self.algorithm)
+        elif tag and (new.tag or tag.startswith("sha256:")):
+            out[self.parts] = f"{new.tag}@{new.digest}" if new.tag else new.digest
+        elif tag:
+            out[self.parts] = f"{tag.partition('@')[0]}@{new.digest}"
+        else:
+            return None
+        return out
+
+    def _rename(self, old: Sequence[str | None], name: str) -> list[str | None]:
+        """The new name over the keys that are there: the first takes the registry (or all but the last part), the last the rest."""
+        if len(old) == 1 or not old[0]:
+            return [None] * (len(old) - 1) + [name]
+        head, _, rest = name.partition("/")
+        if "/" not in (old[-1] or "") and "/" in old[0]:
+            head, _, rest = name.rpartition("/")
+        return [head, *[None] * (len(old) - 2), rest]
+
+
+#: The names that catalogue.txt uses; a new spelling is one class above (or one more use of one) and one row here.
+SHAPES: dict[str, Shape] = {
+    "image": Whole(),
+    "docker-image": Whole(),
+    "docker-url": Whole("docker://"),
+    "oci-url": Whole("oci://"),
+    "versioned": Versioned(),
+    "split": Split(("registry", "repository"), "tag", "digest"),
+    "siblings": Split(("repository", "image"), "version"),
+    "prometheus": Split(("baseImage",), "tag", "sha", "sha256:"),
+}

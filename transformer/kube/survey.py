@@ -1,0 +1,182 @@
+"""Goes through files and lists what it meets: sites (places that name an image) and oddities. States facts, judges nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import NamedTuple
+
+from transformer.kube.find import OWN_ANNOTATIONS, Candidate, Field, Finder, Identity, Strange
+from transformer.kube.reading import Reader, read_slowly
+from transformer.kube.shapes import SHAPES
+from transformer.text.documents import Span
+from transformer.text.outline import Lines, Outlines
+from transformer.text.source import File
+from transformer.text.tree import Duplicate, Parsed, Scalar, TextError, Tree
+
+
+class Resource(NamedTuple):
+    """Which object: identity as written, and the annotations that we read."""
+
+    api_version: str | None
+    kind: str | None
+    namespace: str | None
+    name: str | None
+    annotations: Mapping[str, str]
+
+
+NOWHERE = Resource(None, None, None, None, {})
+
+
+class Site(NamedTuple):
+    """A place that names an image. `value` is the reference as its shape reads it; `scalars` are those of the shape's keys."""
+
+    file: File
+    resource: Resource
+    path: str
+    shape: str
+    value: str
+    values: tuple[str | None, ...]
+    scalars: tuple[Scalar | None, ...]
+    container: str | None = None
+
+    @property
+    def offset(self) -> int:
+        return next(scalar.start for scalar in self.scalars if scalar is not None)
+
+
+class Oddity(NamedTuple):
+    """A fact that someone must judge: `what` is unreadable, duplicate-key, hiding-key (it hides an image), not-text, map, list or unread."""
+
+    what: str
+    file: File
+    offset: int
+    text: str
+    resource: Resource = NOWHERE
+    path: str | None = None
+
+
+class Survey:
+    """Collects the sites of files, in their order. A site whose text is `settled` is only counted (`left_alone`)."""
+
+    def __init__(self, fields: Sequence[Field] = (), settled: Callable[[str], bool] = lambda text: False) -> None:
+        self._outlines, self._finder, self._settled = Outlines(), Finder(fields), settled
+        self.sites: list[Site] = []
+        self.oddities: list[Oddity] = []
+        self.left_alone: list[str] = []
+        self.documents = 0
+
+    def file(self, file: File) -> None:
+        """Every document of a file; an unreadable one is an oddity, and the others are still looked at."""
+        reader = Reader(file, self._outlines)
+        for span in reader.documents():
+            self.document(reader, span)
+
+    def reader(self, file: File) -> Reader:
+        """A reader that shares what this survey has learnt."""
+        return Reader(file, self._outlines)
+
+    def document(self, reader: Reader, span: Span) -> None:
+        """One document; the items of a List are taken one by one where the text allows it."""
+        as_list = reader.as_list(span)
+        if as_list is None:
+            self._whole(reader, span)
+        else:
+            self.items(reader, as_list.listed.items, span)
+
+    def items(self, reader: Reader, items: Sequence[Span], whole: Span) -> None:
+        """The items of a list; when one cannot be read by itself, the whole document is read instead."""
+        before = len(self.sites), len(self.oddities), len(self.left_alone), self.documents
+        try:
+            for span in items:
+                parsed, root = reader.item(span)
+                self._take(reader.file, parsed, root, span)
+        except TextError:
+            sites, oddities, left_alone, self.documents = before
+            del self.sites[sites:], self.oddities[oddities:], self.left_alone[left_alone:]
+            self._whole(reader, whole)
+
+    def _whole(self, reader: Reader, span: Span) -> None:
+        try:
+            for parsed in reader.read(span):
+                self._take(reader.file, parsed, parsed.tree, span)
+        except TextError as error:
+            self.oddities.append(Oddity("unreadable", reader.file, error.position, error.message))
+
+    def _take(self, file: File, parsed: Parsed, root: Tree, span: Span) -> None:
+        if isinstance(root, int) and not parsed.scalar(root).is_null:
+            raise TextError("not a Kubernetes object: the document is a single scalar", span.start)
+        if isinstance(root, list) and root:
+            raise TextError("not a Kubernetes object: the document is a list", span.start)
+        found = self._finder.find(parsed, root)
+        if found.is_blocked:
+            parsed = read_slowly(file.text, span)[0]
+            root = parsed.tree if isinstance(parsed.tree, dict) else parsed.tree[0] if isinstance(parsed.tree, list) else root
+            found = self._finder.find(parsed, root)
+        self.documents += not isinstance(root, int)
+        resources: dict[int, Resource] = {}
+        for candidate in found.candidates:
+            self._candidate(file, parsed, candidate, resources)
+        for strange in found.strange:
+            self._strange(file, parsed, strange, resources)
+        for duplicate in parsed.duplicates:
+            what = "hiding-key" if _holds_image(duplicate) else "duplicate-key"
+            self.oddities.append(Oddity(what, file, duplicate.position, duplicate.key))
+
+    def _candidate(self, file: File, parsed: Parsed, found: Candidate, resources: dict[int, Resource]) -> None:
+        raw = parsed.raw if isinstance(parsed, Lines) else None
+        if raw is not None and len(found.leaves) == 1 and found.leaves[0] is not None:  # most sites: look before taking spans
+            text = raw[found.leaves[0]]
+            text = text[1:-1] if text[:1] in ("'", '"') else text
+            if found.shape == "image" and self._settled(text):
+                self.left_alone.append(text)
+                return
+        scalars = tuple(None if leaf is None else parsed.scalar(leaf) for leaf in found.leaves)
+        values = tuple([None if one is None else "" if one.is_null else one.value for one in scalars])
+        value = SHAPES[found.shape].read(values)
+        if value is None:
+            return
+        resource = self._resource(parsed, found.identity, resources)
+        first = scalars[0]
+        if len(scalars) == 1 and first is not None and not first.is_text:
+            self.oddities.append(Oddity("not-text", file, first.start, value, resource, found.path))
+        elif found.shape == "image" and self._settled(value):
+            self.left_alone.append(value)
+        else:
+            container = None if found.container is None else parsed.scalar(found.container).value
+            self.sites.append(Site(file, resource, found.path, found.shape, value, values, scalars, container))
+
+    def _strange(self, file: File, parsed: Parsed, strange: Strange, resources: dict[int, Resource]) -> None:
+        scalars = [parsed.scalar(leaf) for leaf in strange.leaves]
+        offset = scalars[0].start if scalars else 0
+        text = "\n".join(one.value for one in scalars)
+        if strange.what == "unread" and "image" not in text.lower() and "image" not in file.text[offset - 200 : offset].lower():
+            return
+        resource = self._resource(parsed, strange.identity, resources)
+        self.oddities.append(Oddity(strange.what, file, offset, text, resource, strange.path))
+
+    def _resource(self, parsed: Parsed, identity: Identity, known: dict[int, Resource]) -> Resource:
+        resource = known.get(id(identity))
+        if resource is None:
+            version, kind, namespace, name = (None if leaf is None else parsed.scalar(leaf).value for leaf in identity[:4])
+            annotations = {key: parsed.scalar(leaf).value for key, leaf in identity.annotations.items()}
+            resource = known[id(identity)] = Resource(version, kind, namespace, name, annotations)
+        return resource
+
+
+def keep_reason(site: Site) -> str | None:
+    """Why an annotation keeps this site's image: the value of `pindown.dev/keep[.CONTAINER]`; None when none does."""
+    annotations = site.resource.annotations
+    if site.container is not None:
+        reason = annotations.get(f"{OWN_ANNOTATIONS}keep.{site.container}")
+        if reason is not None:
+            return reason
+    return annotations.get(f"{OWN_ANNOTATIONS}keep")
+
+
+def _holds_image(duplicate: Duplicate) -> bool:
+    def names(node: Tree) -> bool:
+        if isinstance(node, dict):
+            return any("image" in key.lower() or names(child) for key, child in node.items())
+        return isinstance(node, list) and any(map(names, node))
+
+    return "image" in duplicate.key.lower() or names(duplicate.hidden)
