@@ -1,0 +1,1 @@
+"""The tests: one directory for each room of `transformer/`, the modules mirrored."""
