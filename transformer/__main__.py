@@ -1,0 +1,5 @@
+"""`python -m transformer`: the same as `pindown`."""
+
+from transformer.cli import run
+
+run()

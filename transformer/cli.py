@@ -1,0 +1,223 @@
+"""The command line: which door, with which options, and what the process ends with.
+
+Start-up is a feature: every door is imported in the branch that needs it, and `--version` imports nothing.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any, NamedTuple, NoReturn
+
+from transformer import __version__
+from transformer.errors import EXIT_BUG, EXIT_INTERRUPTED, EXIT_TERMINATED, EXIT_USAGE, PindownError, UsageError
+
+if TYPE_CHECKING:
+    from argparse import ArgumentParser, Namespace
+
+
+class Command(NamedTuple):
+    """One subcommand: what it is for, its own arguments, and the door behind it."""
+
+    about: str
+    arguments: Callable[[ArgumentParser], None]
+    door: Callable[[Namespace, dict[str, Any]], int]
+
+
+def main(argv: Sequence[str]) -> int:
+    """Runs one command; answers its exit code."""
+    if list(argv) in (["--version"], ["-V"]):
+        os.write(1, f"pindown {__version__}\n".encode())
+        return 0
+    if _is_legacy_plugin(argv):
+        from transformer.surfaces import stream
+
+        return stream.legacy(argv[0], _flags(_parser("pindown", None).parse_args(argv[1:])), os.environ)
+    name = argv[0] if argv and not argv[0].startswith("-") else None
+    if name is None:
+        return _bare(argv)
+    command = COMMANDS.get(name)
+    if command is None:
+        raise UsageError(_unknown(name))
+    options = _parser(f"pindown {name}", command).parse_args(argv[1:])
+    return command.door(options, _flags(options))
+
+
+def run() -> NoReturn:
+    """The console script: exit codes for everything that can happen (docs/exit-codes.md)."""
+    import gc
+
+    gc.disable()  # a short life full of trees: collecting cycles costs more than it frees
+    _on_termination()
+    code = EXIT_BUG
+    try:
+        code = main(sys.argv[1:])
+    except PindownError as error:
+        _say(f"error: {error}")
+        code = error.exit_code
+    except KeyboardInterrupt:
+        _say("interrupted; nothing was written")
+        code = EXIT_INTERRUPTED
+    except _Terminated:
+        _say("terminated; nothing was written")
+        code = EXIT_TERMINATED
+    except SystemExit as error:  # argparse: it has said why
+        code = error.code if isinstance(error.code, int) else EXIT_USAGE
+    except Exception as error:
+        _say(_bug(error))
+    _end(code)
+
+
+class _Terminated(BaseException):
+    """SIGTERM arrived."""
+
+
+def _on_termination() -> None:
+    import signal
+
+    def terminate(*_: object) -> None:
+        raise _Terminated
+
+    signal.signal(signal.SIGTERM, terminate)
+
+
+def _end(code: int) -> NoReturn:
+    """Ends at once: a worker that still waits for a dead registry must not hold up the exit."""
+    for stream in (sys.stdout, sys.stderr):
+        try:
+            if stream is not None:
+                stream.flush()
+        except (OSError, ValueError):
+            code = code or 1
+    os._exit(code)
+
+
+def _bug(error: Exception) -> str:
+    """A report that tells where, and no more of what was read than the exception's type."""
+    import traceback
+
+    frames = traceback.extract_tb(error.__traceback__)
+    places = " < ".join(
+        f"{frame.filename.rpartition('/')[2]}:{frame.lineno} {frame.name}" for frame in reversed(frames[-6:])
+    )
+    if os.environ.get("PINDOWN_DEBUG"):
+        traceback.print_exc()
+    return f"error: a bug in pindown {__version__}: {type(error).__name__} at {places}; please report it (nothing was written)"
+
+
+def _say(text: str) -> None:
+    from transformer.surfaces.console import say
+
+    say(f"pindown: {text}\n")
+
+
+def _bare(argv: Sequence[str]) -> int:
+    from transformer.surfaces import console, stream
+
+    parser = _parser("pindown", None)
+    options = parser.parse_args(argv)
+    if console.stdin_is_terminal():
+        parser.print_help(sys.stderr)
+        return EXIT_USAGE
+    return stream.bare(_flags(options), os.environ)
+
+
+def _is_legacy_plugin(argv: Sequence[str]) -> bool:
+    config = ("KUSTOMIZE_PLUGIN_CONFIG_ROOT", "KUSTOMIZE_PLUGIN_CONFIG_STRING")
+    return bool(argv) and any(name in os.environ for name in config) and os.path.isfile(argv[0])
+
+
+def _unknown(name: str) -> str:
+    from difflib import get_close_matches
+
+    near = get_close_matches(name, COMMANDS, 1)
+    guess = f"; did you mean {near[0]}?" if near else ""
+    return f"there is no command {name!r}{guess} The commands are {', '.join(COMMANDS)}; pindown -h tells more."
+
+
+def _parser(prog: str, command: Command | None) -> ArgumentParser:
+    from transformer.surfaces import options
+
+    listed = {name: one.about for name, one in COMMANDS.items()} if command is None else None
+    parser = options.parser(prog, command.about if command else None, listed)
+    if command is not None:
+        command.arguments(parser)
+    return parser
+
+
+def _flags(options: Namespace) -> dict[str, Any]:
+    from transformer.surfaces import options as words
+
+    return words.flags(options)
+
+
+def _paths(parser: ArgumentParser) -> None:
+    parser.add_argument("paths", nargs="*", metavar="PATH", help="files or directories; - or nothing for stdin")
+
+
+def _render(options: Namespace, flags: dict[str, Any]) -> int:
+    from transformer.surfaces import stream
+
+    return stream.render(options.paths, flags, os.environ)
+
+
+def _list(options: Namespace, flags: dict[str, Any]) -> int:
+    from transformer.surfaces import listing
+
+    return listing.run(options.paths, flags, os.environ)
+
+
+def _references(parser: ArgumentParser) -> None:
+    parser.add_argument(
+        "references", nargs="+", metavar="REF", help="image references; behind -- when one begins with -"
+    )
+
+
+def _explain(options: Namespace, flags: dict[str, Any]) -> int:
+    from transformer.surfaces import explain
+
+    return explain.run(options.references, flags, os.environ)
+
+
+def _schema_name(parser: ArgumentParser) -> None:
+    parser.add_argument("name", nargs="?", default="policy", choices=["policy"], help="which schema (default: policy)")
+
+
+def _schema(options: Namespace, flags: dict[str, Any]) -> int:
+    from transformer.surfaces import console, settings
+
+    console.write_result(settings.schema_text(options.name).encode())
+    return 0
+
+
+def _plugin_names(parser: ArgumentParser) -> None:
+    parser.add_argument("action", choices=["install"])
+    parser.add_argument("host", choices=["kustomize"])
+
+
+def _plugin(options: Namespace, flags: dict[str, Any]) -> int:
+    from transformer.surfaces import plugin
+
+    return plugin.install_kustomize(os.environ)
+
+
+def _demo(options: Namespace, flags: dict[str, Any]) -> int:
+    from transformer.surfaces import demo
+
+    return demo.run(flags, os.environ)
+
+
+def _nothing(parser: ArgumentParser) -> None:
+    pass
+
+
+#: A new door is one module in surfaces/, one function above and one row here.
+COMMANDS = {
+    "render": Command("pin manifests: files, directories or stdin in, one stream out", _paths, _render),
+    "list": Command("show every image, where it is and what the policy would do (no network)", _paths, _list),
+    "explain": Command("show what happens to a reference and why", _references, _explain),
+    "schema": Command("print the JSON Schema of the policy", _schema_name, _schema),
+    "plugin": Command("lay out the legacy Kustomize exec plugin", _plugin_names, _plugin),
+    "demo": Command("run the main job against a registry of our own, with nothing else installed", _nothing, _demo),
+}

@@ -1,0 +1,257 @@
+"""The main job: sites in, decisions and edits out. Pure but for the one call to the resolver.
+
+plan -> ask (once, in one batch) -> decide -> edit. Knows no surface and no registry, only the Resolver protocol.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple
+
+from transformer.errors import Finding, Place
+from transformer.images import reference
+from transformer.kube import facts
+from transformer.kube.shapes import SHAPES, Written
+from transformer.kube.survey import Oddity, Site, Survey, keep_reason
+from transformer.policy import judge
+from transformer.policy.decide import Decision, decide
+from transformer.policy.model import Policy
+from transformer.policy.plan import Plan, Planner
+from transformer.policy.questions import Answer, Question, Refusal, Resolver
+from transformer.text.edits import Edit, apply, respell
+from transformer.text.source import File, Positions
+from transformer.text.tree import Scalar, TextError
+
+
+class Decided(NamedTuple):
+    """A site with what was planned and decided for it. The plan is None where the text never came to a policy."""
+
+    site: Site
+    plan: Plan | None
+    decision: Decision
+
+
+class Counts(NamedTuple):
+    """`sites` seen, distinct `images`, what became of the sites, and `requests` sent."""
+
+    sites: int
+    images: int
+    pinned: int
+    kept: int
+    refused: int
+    requests: int
+
+
+class Outcome(NamedTuple):
+    """All that a door or a report needs. `edits` go with the file of the same index."""
+
+    files: tuple[File, ...]
+    edits: tuple[tuple[Edit, ...], ...]
+    decided: tuple[Decided, ...]
+    findings: tuple[Finding, ...]
+    counts: Counts
+    documents: int
+
+    @property
+    def failed(self) -> bool:
+        """Whether a finding is an error: then nothing may be emitted."""
+        return any(finding.severity == "error" for finding in self.findings)
+
+    def text(self, index: int = 0) -> str:
+        """The text of a file after its edits."""
+        return apply(self.files[index].text, self.edits[index])
+
+
+class Where:
+    """Says where sites and oddities stand: file, line and resource."""
+
+    def __init__(self) -> None:
+        self._positions: dict[int, Positions] = {}
+
+    def __call__(self, thing: Site | Oddity) -> Place:
+        positions = self._positions.setdefault(id(thing.file), Positions(thing.file.text))
+        return Place(thing.file.name, *positions(thing.offset), *thing.resource[:4], thing.path)
+
+
+class Run:
+    """One run: `survey` first, then `finish` (or only `plan`).
+
+    `rendered`: whether the text is what will be deployed. `everything`: list also what the policy would leave alone anyway.
+    """
+
+    def __init__(
+        self, policy: Policy, rendered: bool = True, where: Where | None = None, everything: bool = False
+    ) -> None:
+        self._rendered, self._where = rendered, where or Where()
+        self._planner = Planner(policy)
+        self._plans: dict[tuple[str, str | None], Plan] = {}
+        self._decisions: dict[int, Decision] = {}
+        self._findings: list[Finding] = []
+        passes_over = self._planner.leaves_pinned_alone and not everything
+        self.survey = Survey(policy.fields, _carries_digest if passes_over else _nothing)
+
+    def plan(self) -> list[tuple[Site, Plan | None, Decision | None]]:
+        """Each site with its plan, or with the decision where nothing needs to be asked or judged."""
+        return [(site, *self._plan(site)) for site in self.survey.sites]
+
+    def finish(self, files: Sequence[File], resolver: Resolver) -> Outcome:
+        """Plans, asks, decides and edits what the survey holds."""
+        planned = self.plan()
+        questions = {plan.question for _, plan, _ in planned if plan is not None and plan.question is not None}
+        answers = resolver.ask(questions) if questions else {}
+        decided = tuple(
+            Decided(site, plan, early or self._decide(site, plan, answers)) for site, plan, early in planned
+        )
+        edits = self._edit(decided)
+        by_file = tuple(tuple(edits.made.get(id(file), ())) for file in files)
+        counts = self._count(decided, getattr(resolver, "requests", 0))
+        return Outcome(tuple(files), by_file, decided, self.findings(), counts, self.survey.documents)
+
+    def findings(self) -> tuple[Finding, ...]:
+        """What was found so far, errors first."""
+        odd = [judge.judge(oddity, self._where(oddity)) for oddity in self.survey.oddities]
+        return tuple(sorted((*odd, *self._findings), key=lambda finding: finding.severity != "error"))
+
+    def _plan(self, site: Site) -> tuple[Plan | None, Decision | None]:
+        reason = keep_reason(site)
+        if reason is not None and not reason.strip():
+            advice = 'write why, such as pindown.dev/keep: "rebuilt in place by the nightly job"'
+            self._report(
+                site, (Refusal("unpinned", f"{site.value}: its keep annotation gives no reason", advice),), "error"
+            )
+            return None, _kept(site, "a keep without a reason")._replace(outcome="refused")
+        if reference.is_templated(site.value):
+            return None, self._templated(site, reason)
+        if facts.is_pattern(site):
+            return None, _kept(site, "a pattern of images, not an image")
+        key = (site.value, reason)
+        plan = self._plans.get(key)
+        if plan is None:
+            plan = self._plans[key] = self._planner.plan(site.value, reason)
+        why = None if plan.action == "deny" or plan.reference is None else self._left_to_others(site, plan.reference)
+        return plan, None if why is None else _kept(site, why)
+
+    def _templated(self, site: Site, reason: str | None) -> Decision:
+        if facts.is_pattern(site) or reason:
+            return _kept(site, reason or "a pattern of images, not an image")
+        self._findings.append(judge.templated(site.value, self._where(site), self._rendered))
+        return _kept(site, "a placeholder that nothing has filled in")._replace(
+            outcome="refused" if self._rendered else "kept"
+        )
+
+    def _left_to_others(self, site: Site, image: reference.Reference) -> str | None:
+        """Why the site is not ours to write, if so."""
+        if facts.is_injected(site):
+            return "the sidecar injector replaces it"
+        if image.digest is None and image.tag is None and SHAPES[site.shape].needs_tag:
+            advice = "write a tag or a digest beside it to have it pinned"
+            self._report(
+                site,
+                (Refusal("unpinned", f"{site.value}: no tag is written, the operator chooses the version", advice),),
+                "warning",
+            )
+            return "no tag is written: the operator chooses the version"
+        tool = None if self._rendered else facts.owner(site)
+        return None if tool is None else f"the line belongs to {tool}"
+
+    def _decide(self, site: Site, plan: Plan | None, answers: Mapping[Question, Answer]) -> Decision:
+        assert plan is not None
+        decision = self._decisions.get(id(plan))
+        if decision is None:
+            answer = None if plan.question is None else answers.get(plan.question)
+            decision = self._decisions[id(plan)] = decide(plan, answer)
+        if decision.refusals:
+            self._report(site, decision.refusals, "error")
+        if decision.warnings:
+            self._report(site, decision.warnings, "warning")
+        return decision
+
+    def _report(self, site: Site, refusals: Sequence[Refusal], severity: str) -> None:
+        place = self._where(site)
+        self._findings += [Finding(one.rule, one.message, one.help, severity, place) for one in refusals]
+
+    def _edit(self, decided: Sequence[Decided]) -> _Edits:
+        edits = _Edits()
+        for one in decided:
+            refusal = edits.take(one)
+            if refusal is not None:
+                self._report(one.site, (refusal,), "error")
+        return edits
+
+    def _count(self, decided: Sequence[Decided], requests: int) -> Counts:
+        outcomes = [one.decision.outcome for one in decided]
+        left = self.survey.left_alone
+        images = len({*left, *(one.site.value for one in decided)})
+        kept, refused = outcomes.count("kept") + len(left), outcomes.count("refused")
+        return Counts(len(decided) + len(left), images, outcomes.count("pinned"), kept, refused, requests)
+
+
+class _Edits:
+    """Turns decisions into edits; every scalar is edited once, however many aliases lead to it."""
+
+    def __init__(self) -> None:
+        #: By `id` of the file.
+        self.made: dict[int, list[Edit]] = {}
+        self._wanted: dict[tuple[int, int], str | None] = {}
+
+    def take(self, one: Decided) -> Refusal | None:
+        """Notes the edits for one decision; answers a refusal when they cannot be made."""
+        site = one.site
+        values: list[str | None] | None = [None] * len(site.scalars)
+        if one.decision.text != site.value:
+            values = SHAPES[site.shape].write(site.values, _written(one))
+        if values is None:
+            return Refusal(
+                "unpinned",
+                f"{site.value}: there is no place for a digest here",
+                "write a tag beside it; the digest goes behind it",
+            )
+        for scalar, value in zip(site.scalars, values, strict=True):
+            if scalar is not None:
+                refusal = self._take(site, scalar, None if value == scalar.value else value)
+                if refusal is not None:
+                    return refusal
+        return None
+
+    def _take(self, site: Site, scalar: Scalar, value: str | None) -> Refusal | None:
+        key = (id(site.file), scalar.start)
+        if key in self._wanted:
+            if self._wanted[key] == value:
+                return None
+            return Refusal(
+                "unpinned",
+                f"{site.value} is written once, at an anchor, and the places that use it want different answers",
+                "write the reference out where it differs",
+            )
+        self._wanted[key] = value
+        if value is not None:
+            try:
+                self.made.setdefault(key[0], []).append(respell(site.file.text, scalar, value))
+            except TextError as error:
+                return Refusal("invalid-reference", f"{site.value}: {error.message}", "write the reference on one line")
+        return None
+
+
+def _written(one: Decided) -> Written:
+    decision = one.decision
+    assert one.plan is not None and one.plan.reference is not None
+    written = one.plan.reference.written_name
+    name = decision.name or written
+    return Written(name, decision.tag, decision.digest, name != written)
+
+
+def _kept(site: Site, why: str) -> Decision:
+    return Decision("kept", site.value, why=why)
+
+
+def _carries_digest(text: str) -> bool:
+    if "@" not in text:
+        return False
+    try:
+        return reference.parse(text).digest is not None
+    except reference.ReferenceError:
+        return False
+
+
+def _nothing(text: str) -> bool:
+    return False

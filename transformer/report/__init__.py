@@ -1,0 +1,1 @@
+"""One Outcome told several ways: pure functions from an Outcome to text."""
