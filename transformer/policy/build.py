@@ -1,0 +1,181 @@
+"""Plain data of the right shape to a `Policy`: defaults filled in, and everything judged that a schema cannot say.
+
+The shape (types, known keys, enumerations) has been checked by `complaints`; here it is relied upon.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from typing import Any
+
+from transformer.errors import PolicyError
+from transformer.images.platform import parse as parse_platform
+from transformer.images.reference import ReferenceError, parse, shorten
+from transformer.policy.locations import PLACEHOLDERS, check_written, target_of, variables_of
+from transformer.policy.mirrors import check_source, normalise_source
+from transformer.policy.model import FieldRule, ImageRule, Location, Mirror, Pin, Policy, RegistryRule
+from transformer.policy.patterns import compile_pattern
+from transformer.policy.reading import Path, Tree
+from transformer.policy.variables import check_value
+
+_FIELD = re.compile(r"[^.\[\]{}\s]+(?:\[\])*(?:\.[^.\[\]{}\s]+(?:\[\])*)*")
+
+
+def build(tree: Tree) -> Policy:
+    """The policy that a document of kind ImageTransformer states; raises PolicyError with the place."""
+    return _Builder(tree).policy()
+
+
+class _Builder:
+    def __init__(self, tree: Tree) -> None:
+        self.tree, self.file = tree, tree.file
+        self.spec: dict[str, Any] = tree.data.get("spec") or {}
+
+    def policy(self) -> Policy:
+        spec = self.spec
+        policy = Policy(
+            pin=self._pin(),
+            images=tuple(self._image(index, entry) for index, entry in enumerate(spec.get("images", ()))),
+            mirrors=self._mirrors(),
+            variables=self._variables(),
+            fields=tuple(self._field(index, entry) for index, entry in enumerate(spec.get("fields", ()))),
+            registries=self._registries(),
+            on_error=spec.get("onError", "fail"),
+            timeout=spec.get("timeout"),
+            keeps=spec.get("keeps", "honour"),
+            mode=spec.get("mode", "transform"),
+            results=spec.get("results", "full"),
+            offline=spec.get("offline", False),
+            file=self.file,
+            written=self._written(),
+        )
+        self._check_locations(policy)
+        return policy
+
+    def _pin(self) -> Pin:
+        pin = self.spec.get("pin", {})
+        platform = self._platform(pin, "spec", "pin")
+        digest = pin.get("digest", "index" if platform is None else "platform")
+        return Pin(digest, platform, pin.get("style", "tag-and-digest"), pin.get("existing", "keep"))
+
+    def _image(self, index: int, entry: dict[str, Any]) -> ImageRule:
+        path: Path = ("spec", "images", index)
+        self._judge(compile_pattern, entry["match"], *path, "match")
+        return ImageRule(
+            name=f"images[{index}]",
+            match=entry["match"],
+            action=entry.get("action", "pin"),
+            reason=entry.get("reason"),
+            platform=self._platform(entry, *path),
+            style=entry.get("style"),
+            line=self._line(*path, "match"),
+        )
+
+    def _mirrors(self) -> tuple[Mirror, ...]:
+        seen: dict[str, int] = {}
+        result = []
+        for index, entry in enumerate(self.spec.get("mirrors", ())):
+            path: Path = ("spec", "mirrors", index)
+            self._judge(check_source, entry["source"], *path, "source")
+            source, line = normalise_source(entry["source"]), self._line(*path, "source")
+            if source in seen:
+                first = f"mirrors[{seen[source]}] (line {self._line('spec', 'mirrors', seen[source], 'source')})"
+                message = f"{shorten(source)} is the source of {first} too; put the locations into one list"
+                self._fail(message, *path, "source")
+            seen[source] = index
+            result.append(
+                Mirror(
+                    name=f"mirrors[{index}]",
+                    source=source,
+                    locations=tuple(self._location(index, at, to) for at, to in enumerate(entry["locations"])),
+                    resolve_at=entry.get("resolveAt", "source"),
+                    write=entry.get("write", "mirror"),
+                    verify=entry.get("verify", "same-digest"),
+                    fallback=entry.get("fallback", "fail"),
+                    line=line,
+                )
+            )
+        return tuple(result)
+
+    def _location(self, mirror: int, index: int, entry: dict[str, Any]) -> Location:
+        path: Path = ("spec", "mirrors", mirror, "locations", index, "to")
+        self._judge(check_written, entry["to"], *path)
+        return Location(f"mirrors[{mirror}].locations[{index}]", entry["to"], self._line(*path))
+
+    def _variables(self) -> tuple[tuple[str, str], ...]:
+        result = []
+        for name, value in self.spec.get("variables", {}).items():
+            path: Path = ("spec", "variables", name)
+            if name in PLACEHOLDERS:
+                self._fail(f"{{{name}}} is filled from the reference and is no name for a variable; rename it", *path)
+            spot = self.tree.spot(path)  # the scalar as written: 1.10 is no number here
+            text = value if isinstance(value, str) else spot.raw if spot and spot.raw is not None else str(value)
+            self._judge(check_value, text, *path)
+            result.append((name, text))
+        return tuple(sorted(result))
+
+    def _check_locations(self, policy: Policy) -> None:
+        """Locations whose variables all have a value are judged now, the others when `--set` has been heard."""
+        values = dict(policy.variables)
+        for at, mirror in enumerate(policy.mirrors):
+            for index, location in enumerate(mirror.locations):
+                if all(name in values for name in variables_of(location.to)):
+                    path: Path = ("spec", "mirrors", at, "locations", index, "to")
+                    self._judge(lambda place: target_of(place, values), location, *path)
+
+    def _field(self, index: int, entry: dict[str, Any]) -> FieldRule:
+        path: Path = ("spec", "fields", index, "path")
+        if _FIELD.fullmatch(entry["path"]) is None:
+            advice = "write keys joined by dots, [] after a list: spec.runners[].image"
+            self._fail(f"{shorten(entry['path'])} is no field path; {advice}", *path)
+        return FieldRule(entry.get("group"), entry["kind"], entry["path"], self._line(*path))
+
+    def _registries(self) -> tuple[RegistryRule, ...]:
+        result: dict[str, RegistryRule] = {}
+        for index, entry in enumerate(self.spec.get("registries", ())):
+            path: Path = ("spec", "registries", index, "host")
+            host = self._judge(_registry_host, entry["host"], *path)
+            if host in result:
+                self._fail(f"{host} stands twice (first in line {result[host].line}); merge the two entries", *path)
+            insecure, bundle = entry.get("insecure", False), entry.get("caBundle")
+            if insecure and bundle is not None:
+                self._fail(
+                    "plain http (insecure) has no certificate for caBundle to verify; take one of them out", *path
+                )
+            if bundle is not None and not bundle.isprintable():
+                self._fail("a file name with control characters; rename the file", *path[:-1], "caBundle")
+            result[host] = RegistryRule(host, insecure, bundle, entry.get("maxConcurrency"), line=self._line(*path))
+        return tuple(result.values())
+
+    def _platform(self, entry: dict[str, Any], *path: str | int) -> str | None:
+        platform = entry.get("platform")
+        return None if platform is None else str(self._judge(parse_platform, platform, *path, "platform"))
+
+    def _written(self) -> tuple[tuple[str, int], ...]:
+        keys: list[Path] = [(key,) for key in self.spec]
+        keys += [("pin", key) for key in self.spec.get("pin", ())]
+        return tuple((".".join(map(str, key)), self.tree.locate(("spec", *key), key=True)[0]) for key in keys)
+
+    def _judge(self, check: Callable[[Any], Any], value: Any, *path: str | int) -> Any:
+        try:
+            return check(value)
+        except ValueError as error:
+            self._fail(str(error), *path)
+
+    def _line(self, *path: str | int) -> int:
+        return self.tree.locate(path)[0]
+
+    def _fail(self, message: str, *path: str | int) -> None:
+        raise PolicyError(f"{self.tree.say(path)}: {message}", self.file, *self.tree.locate(path))
+
+
+def _registry_host(text: str) -> str:
+    """A registry as it is compared; raises ValueError for anything but host[:port]."""
+    host = normalise_source(text)
+    try:
+        if "/" not in text and "@" not in text and "*" not in text and parse(f"{host}/a/b").registry == host:
+            return host
+    except ReferenceError:
+        pass
+    raise ValueError(f"{shorten(text.rpartition('@')[2])} is not a registry; write host[:port], no scheme, no path")

@@ -1,0 +1,137 @@
+"""What one location of a mirror makes of an image name: a prefix, or a template.
+
+`to` is a template exactly when it holds {registry}, {repository}, {name} or {tag}; other braces are variables and are
+filled in first, once; a value that holds braces is not a template. No index here (`mirrors`), no proof (`registry`).
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import NamedTuple
+
+from transformer.errors import PolicyError
+from transformer.images.reference import Reference, ReferenceError, parse, shorten
+from transformer.policy.model import Location, Policy
+
+#: Filled from the reference, and so no names for variables.
+PLACEHOLDERS = ("registry", "repository", "name", "tag")
+VARIABLE = re.compile(r"[A-Za-z][A-Za-z0-9_]*", re.ASCII)
+
+_BRACED = re.compile(r"\{([^{}]*)\}")
+#: A reference that stands for any other when a location is judged before it is used.
+_SAMPLE = Reference("registry.example.com", "path/name", "tag", None, "registry.example.com/path/name:tag")
+
+
+class Target(NamedTuple):
+    """A location with its variables filled in."""
+
+    name: str
+    to: str
+    template: bool
+    takes_tag: bool
+
+    def build(self, source: Reference, rest: str) -> str | None:
+        """The reference there for a source's (no digest); None when {tag} is wanted and no tag is written.
+
+        `rest` is what follows the mirror's source in the repository path ("" when nothing does).
+        """
+        if not self.template:
+            text = f"{self.to}/{rest}" if rest else self.to
+        elif self.takes_tag and source.tag is None:
+            return None
+        else:
+            name = source.repository.rpartition("/")[2]
+            text = self.to.replace("{registry}", source.registry).replace("{repository}", source.repository)
+            text = text.replace("{name}", name).replace("{tag}", source.tag or "")
+        return text if self.takes_tag or source.tag is None else f"{text}:{source.tag}"
+
+
+def check_written(to: str) -> None:
+    """Raises ValueError for what is wrong with `to` whatever its variables become."""
+    shown = shorten(to)
+    if "://" in to:
+        raise ValueError(
+            f"{_redacted(to)}: a location is a name and has no scheme; write {_redacted(to.partition('://')[2])}"
+        )
+    if "@" in to:
+        raise ValueError(f"{_redacted(to)}: a location holds neither credentials nor a digest")
+    if not to.strip("/ "):
+        raise ValueError("an empty location; write host[:port][/path]")
+    if to != to.strip() or any(char.isspace() for char in to):
+        raise ValueError(f"{shown}: a location has no spaces")
+    braced(to)
+
+
+def braced(to: str) -> tuple[str, ...]:
+    """The names in braces, in order; raises ValueError for a brace that belongs to nothing."""
+    if re.search(r"[{}]", _BRACED.sub("", to)):
+        raise ValueError(f"{shorten(to)}: a brace without its partner; write {{name}}")
+    names: tuple[str, ...] = tuple(_BRACED.findall(to))
+    for name in names:
+        if VARIABLE.fullmatch(name) is None:
+            raise ValueError(f"{shorten(to)}: {{{shorten(name, 40)}}} is no variable; letters, digits and _ only")
+    return names
+
+
+def variables_of(to: str) -> tuple[str, ...]:
+    """The variables (not the placeholders) that a location uses, in order."""
+    return tuple(name for name in braced(to) if name not in PLACEHOLDERS)
+
+
+def target_of(location: Location, values: Mapping[str, str]) -> Target:
+    """The location with these values; raises ValueError when one is missing or the result can hold no image."""
+    names = braced(location.to)
+    for name in names:
+        if name not in values and name not in PLACEHOLDERS:
+            raise ValueError(
+                f"the variable {name!r} has no value, and {shorten(location.to)} needs it; "
+                f"give it in spec.variables, with --set {name}=VALUE or as PINDOWN_VAR_{name.upper()}"
+            )
+    to = _BRACED.sub(lambda match: values.get(match.group(1), match.group(0)), location.to).strip("/")
+    target = Target(location.name, to, not set(names).isdisjoint(PLACEHOLDERS), "tag" in names)
+    problem = _problem(target)
+    if problem:
+        raise ValueError(problem)
+    return target
+
+
+def compile_target(location: Location, policy: Policy, values: Mapping[str, str]) -> Target:
+    """`target_of`, with a PolicyError that names the location and its line instead."""
+    try:
+        return target_of(location, values)
+    except ValueError as error:
+        raise PolicyError(f"{location.name}: {error}", policy.file, location.line) from None
+
+
+def glob_of(target: Target) -> str:
+    """The glob of the names that a template can make (without their tags)."""
+    head, slash, tail = target.to.rpartition("/")
+    text = head + slash + tail.partition(":")[0]
+    for placeholder, wildcard in (("{registry}", "*"), ("{repository}", "**"), ("{name}", "*"), ("{tag}", "*")):
+        text = text.replace(placeholder, wildcard)
+    return text
+
+
+def has_host(name: str) -> bool:
+    """Whether the first path part is a registry, by Docker's rule."""
+    first = name.partition("/")[0]
+    return first == "localhost" or "." in first or ":" in first
+
+
+def _problem(target: Target) -> str | None:
+    made = target.build(_SAMPLE, _SAMPLE.repository) or ""
+    if not has_host(made) or "/" not in made:
+        return f"{shorten(target.to)} names no host; write host[:port][/path], such as mirror.example.com/hub"
+    try:
+        parse(made)
+    except ReferenceError:
+        return f"{shorten(target.to)} can hold no image ({shorten(made)}); write host[:port][/path], lower case, no tag"
+    return None
+
+
+def _redacted(to: str) -> str:
+    """The text without anything that may be a credential."""
+    scheme, separator, rest = to.rpartition("://")
+    authority, slash, path = rest.partition("/")
+    return shorten(scheme + separator + authority.rpartition("@")[2] + slash + path.partition("@")[0])

@@ -1,0 +1,64 @@
+"""What the core asks of the outside, and what it is answered: the only types that cross between policy and registry."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from typing import NamedTuple, Protocol
+
+from transformer.images.reference import Reference
+
+
+class Question(NamedTuple):
+    """One thing to find out; hashable, the unit of de-duplication and caching. All references are normalised.
+
+    `source` carries a digest when that is already known: then the source is not asked what the tag means, and only
+    the locations must serve it (with no locations: the source must still have it).
+    """
+
+    source: Reference
+    #: The mirror names in the order to try, with the written tag and no digest.
+    locations: tuple[Reference, ...] = ()
+    #: Who is asked what the tag means: `source`, or `mirror` (the first location that answers).
+    resolve_at: str = "source"
+    #: What a location must prove: `same-digest`, `exists` (it answers for the tag) or `none`.
+    verify: str = "same-digest"
+    #: Whether the source's own name may be used when no location qualifies.
+    fallback: bool = False
+    #: `os/architecture[/variant]`: the digest of that platform's image instead of the index.
+    platform: str | None = None
+    #: Whose credentials: `ambient`, or an identity of the pull secrets that the pod names.
+    scope: str = "ambient"
+
+
+class Refusal(NamedTuple):
+    """Why something cannot be used: a rule id, a sentence, and the next step."""
+
+    rule: str
+    message: str
+    help: str = ""
+
+
+class Resolved(NamedTuple):
+    """An answer. `chosen` is the index of the location that qualified, None for the source."""
+
+    digest: str
+    media_type: str | None = None
+    via: str = "registry"
+    chosen: int | None = None
+    #: Locations that were passed over before `chosen`, and things worth a warning.
+    notes: tuple[Refusal, ...] = ()
+
+
+class Missing(NamedTuple):
+    """No answer, and why; one refusal for each thing that failed (the source's own first)."""
+
+    refusals: tuple[Refusal, ...]
+
+
+Answer = Resolved | Missing
+
+
+class Resolver(Protocol):
+    """Answers a batch of questions. Never raises for a single image; a question without an answer is `Missing`."""
+
+    def ask(self, questions: Collection[Question]) -> Mapping[Question, Answer]: ...
