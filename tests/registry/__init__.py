@@ -1,0 +1,1 @@
+"""The registry room: against servers that misbehave as told (faults.py), and against real ones."""

@@ -1,0 +1,100 @@
+"""How one request gets its `Authorization`: from what is known of the host, and from each 401 it meets.
+
+    HEAD image  --401 Bearer realm=…-->  GET realm?service=…&scope=repository:image:pull  --token-->  HEAD image
+
+Each kind of answer to a 401 is tried once. Which credential there is was decided before (keychain.py); whether a realm
+may see it is decided in realm.py.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from transformer.images.reference import Reference, shorten
+from transformer.registry.challenge import Challenge, choose, parse
+from transformer.registry.hosts import Endpoint
+from transformer.registry.keychain import ANONYMOUS, Credential
+from transformer.registry.realm import judge
+from transformer.registry.tokens import TokenKey, TokenRefused, Tokens, wanted_scopes
+from transformer.registry.transport import Request, Response
+from transformer.registry.verdicts import Asked, token_refused
+
+Realms = Callable[[Endpoint, Request], Response]
+
+
+def challenge_of(response: Response) -> Challenge | None:
+    """The challenge of a 401 that we can answer."""
+    return choose(parse(response.headers.get("www-authenticate", ())))
+
+
+class Handshake:
+    """For one request by one thread. `asked` says as whom in the end; `ask_realm` sends to a token server."""
+
+    def __init__(
+        self,
+        endpoint: Endpoint,
+        reference: Reference,
+        credential: Credential | None,
+        source: str,
+        tokens: Tokens,
+        ask_realm: Realms,
+    ) -> None:
+        self._endpoint, self._reference, self._credential = endpoint, reference, credential
+        self._tokens, self._ask_realm = tokens, ask_realm
+        self._tried: set[str] = set()
+        self.asked = Asked(endpoint.url.origin, reference.registry, source)
+        #: The header to send, None for none.
+        self.authorization: str | None = None
+
+    def begin(self, challenge: Challenge | None) -> None:
+        """Sets the header by what the host has demanded before."""
+        if challenge is None:
+            return
+        if challenge.scheme == "basic":
+            self.authorization = self._basic()
+        else:
+            self.authorization = self._bearer(challenge, wanted_scopes(self._reference.repository))
+
+    def answer(self, response: Response) -> bool:
+        """Sets the header by a 401; False when there is nothing new to try. Raises Refused, TransportError."""
+        challenge = challenge_of(response)
+        sent, step = self.authorization, ""
+        if challenge is not None:
+            step = self._step(challenge)
+        if challenge is None or step in self._tried:
+            return False
+        self._tried.add(step)
+        demanded = challenge.params.get("scope", "") if step == "scope" else ""
+        scopes = wanted_scopes(self._reference.repository, demanded)
+        stale = sent.partition(" ")[2] if sent is not None and step == "again" else None
+        self.authorization = self._basic() if step == "basic" else self._bearer(challenge, scopes, stale)
+        return self.authorization is not None and self.authorization != sent
+
+    def _step(self, challenge: Challenge) -> str:
+        if challenge.scheme == "basic":
+            return "basic"
+        if challenge.params.get("error") == "insufficient_scope" and "scope" not in self._tried:
+            return "scope"
+        # A fresh token may be refused by a node whose clock is behind: one more is asked for.
+        return "again" if self.authorization is not None and self.authorization.startswith("Bearer ") else "bearer"
+
+    def _basic(self) -> str | None:
+        return self._credential.basic if self._credential is not None else None
+
+    def _bearer(self, challenge: Challenge, scopes: tuple[str, ...], stale: str | None = None) -> str | None:
+        credential, endpoint = self._credential, self._endpoint
+        if credential is not None and credential.registry_token:
+            return f"Bearer {credential.registry_token}"
+        realm = judge(challenge.params["realm"], endpoint)
+        if credential is not None and not realm.trusted:
+            credential = None
+            reason = f"{self.asked.source} is kept from {shorten(realm.url.origin)}, which is another site"
+            self.asked = self.asked._replace(source=f"{ANONYMOUS} ({reason})")
+            self._credential = None
+        key = TokenKey(endpoint.url.origin, realm.url, challenge.params.get("service", ""), scopes, credential)
+        request = Request("GET", realm.url, forbidden=realm.forbidden, ca_bundle=endpoint.ca_bundle)
+        try:
+            token = self._tokens.get(key, lambda wanted: self._ask_realm(endpoint, wanted), request, stale)
+        except TokenRefused as error:
+            raise token_refused(self._reference, self.asked, realm.url.origin, error.response, error.reason) from error
+        return f"Bearer {token}"

@@ -1,0 +1,178 @@
+"""Answers a batch of questions from registries: threads at work, and the caller's own thread as timekeeper.
+
+The caller waits for answers anyway; meanwhile it cuts what is late, shows progress, and leaves at the run's deadline
+whatever the (daemon) workers do: a name server may hang, and no socket of ours can be shut down then.
+"""
+
+from __future__ import annotations
+
+import queue
+import random as chance
+import threading
+import time
+from collections.abc import Callable, Collection, Iterable, Sequence
+from typing import TYPE_CHECKING
+
+from transformer.policy.questions import Answer, Missing, Question, Refusal
+from transformer.registry.deadline import OutOfTime, Run, Watch
+from transformer.registry.retry import Limits
+
+if TYPE_CHECKING:
+    from transformer.registry.hosts import Rule
+    from transformer.registry.keychain import Keychain
+    from transformer.registry.proofs import Proofs
+    from transformer.registry.session import Session
+    from transformer.registry.wire import Wire
+
+#: Seconds between two looks at the clock while nothing arrives.
+TICK = 0.25
+#: Threads for each request in flight: those that wait for a slow or paused host must not hold up the other hosts.
+SPARE_THREADS = 4
+
+Arrival = tuple[Question, Answer | BaseException]
+
+
+class RegistryResolver:
+    """Implements policy.questions.Resolver. What it learns (challenges, tokens) is kept from one `ask` to the next.
+
+    `timeout` in seconds for each `ask`, None for none; `jobs` requests in flight; `allowed_hosts` are registries whose
+    addresses are not judged (the operator named them); `progress(done, total)` is called in the caller's thread.
+    """
+
+    def __init__(
+        self,
+        *,
+        registries: Sequence[Rule] = (),
+        timeout: float | None = None,
+        jobs: int = 32,
+        keychain: Keychain | None = None,
+        allowed_hosts: frozenset[str] = frozenset(),
+        loopback_allowed: bool = True,
+        limits: Limits | None = None,
+        clock: Callable[[], float] = time.monotonic,
+        now: Callable[[], float] = time.time,
+        sleep: Callable[[float], None] = time.sleep,
+        random: Callable[[], float] = chance.random,
+        progress: Callable[[int, int], None] | None = None,
+    ) -> None:
+        self._registries, self._allowed, self._loopback = tuple(registries), allowed_hosts, loopback_allowed
+        self._timeout, self._jobs, self._keychain = timeout, max(jobs, 1), keychain
+        self._limits = limits or Limits()
+        self._clock, self._now, self._sleep, self._random = clock, now, sleep, random
+        self._progress = progress
+        self._watch = Watch(clock)
+        self._wire: Wire | None = None
+        self._session: Session | None = None
+
+    @property
+    def requests(self) -> int:
+        """HTTP requests sent so far, those to token servers and repeated ones included."""
+        return self._wire.sent if self._wire is not None else 0
+
+    @property
+    def notes(self) -> list[str]:
+        """What the user should hear although it is no finding."""
+        return self._session.notes() if self._session is not None else []
+
+    def ask(self, questions: Collection[Question]) -> dict[Question, Answer]:
+        """An answer for each question; asks each distinct one once. Raises only for a bug of ours, or an interrupt."""
+        distinct = list(dict.fromkeys(questions))
+        if not distinct:
+            return {}
+        from transformer.registry.client import Client
+        from transformer.registry.proofs import Proofs
+
+        session, wire = self._open()
+        run = Run(self._timeout, self._clock, self._sleep)
+        arrivals: queue.SimpleQueue[Arrival] = queue.SimpleQueue()
+        try:
+            self._start(distinct, Proofs(run, Client(session.fetch)), run, arrivals)
+            answers = self._collect(run, arrivals, len(distinct))
+        finally:
+            run.close()
+            self._watch.cut_all()
+            wire.close()
+        return {question: answers.get(question) or _unanswered(question, self._timeout) for question in distinct}
+
+    def _open(self) -> tuple[Session, Wire]:
+        """The parts that cost an import; made when the first question is asked."""
+        if self._session is None or self._wire is None:
+            from transformer.registry.addresses import Dialler
+            from transformer.registry.attempts import Clocks
+            from transformer.registry.hosts import Hosts
+            from transformer.registry.keychain import ambient_keychain
+            from transformer.registry.session import Session
+            from transformer.registry.wire import Wire
+
+            hosts = Hosts(self._registries, self._allowed, self._loopback)
+            dialler = Dialler(self._limits.connect, self._clock)
+            self._wire = Wire(self._watch, dialler, self._clock, self._jobs)
+            self._session = Session(
+                self._wire,
+                hosts,
+                self._keychain if self._keychain is not None else ambient_keychain(),
+                jobs=self._jobs,
+                limits=self._limits,
+                clocks=Clocks(self._clock, self._now, self._random),
+            )
+        return self._session, self._wire
+
+    def _start(self, questions: list[Question], proofs: Proofs, run: Run, arrivals: queue.SimpleQueue[Arrival]) -> None:
+        waiting: queue.SimpleQueue[Question] = queue.SimpleQueue()
+        for question in _interleaved(questions):
+            waiting.put(question)
+        hosts = len({question.source.registry for question in questions})
+        for _ in range(min(len(questions), self._jobs * min(hosts, SPARE_THREADS))):
+            arguments = (waiting, proofs, run, arrivals)
+            # Daemons: the process must be able to end while one of them hangs in the system's resolver.
+            threading.Thread(target=_work, args=arguments, daemon=True, name="pindown-registry").start()
+
+    def _collect(self, run: Run, arrivals: queue.SimpleQueue[Arrival], total: int) -> dict[Question, Answer]:
+        answers: dict[Question, Answer] = {}
+        while len(answers) < total:
+            wait = min(self._watch.cut_late(), run.remaining(), TICK)
+            try:
+                question, answer = arrivals.get(timeout=max(wait, 0.001))
+            except queue.Empty:
+                if run.remaining() <= 0:
+                    break
+                continue
+            if isinstance(answer, BaseException):
+                raise answer
+            answers[question] = answer
+            if self._progress is not None:
+                self._progress(len(answers), total)
+        return answers
+
+
+def _work(waiting: queue.SimpleQueue[Question], proofs: Proofs, run: Run, arrivals: queue.SimpleQueue[Arrival]) -> None:
+    """A worker's life: questions until there are none, or the run is over."""
+    while True:
+        try:
+            question = waiting.get_nowait()
+        except queue.Empty:
+            return
+        try:
+            arrivals.put((question, proofs.answer(question)))
+        except OutOfTime:
+            return  # the caller knows which questions are open
+        except BaseException as error:
+            arrivals.put((question, error))
+            return
+
+
+def _interleaved(questions: Iterable[Question]) -> list[Question]:
+    """The questions with their registries taking turns, so that one slow registry does not take all the workers."""
+    turns: dict[str, int] = {}
+    keyed = []
+    for question in questions:
+        turn = turns[question.source.registry] = turns.get(question.source.registry, -1) + 1
+        keyed.append((turn, question))
+    return [question for _, question in sorted(keyed, key=lambda item: item[0])]
+
+
+def _unanswered(question: Question, timeout: float | None) -> Missing:
+    asked = question.source.canonical
+    text = f"{asked}: no answer from {question.source.registry} within the run's {timeout or 0:g} s"
+    step = "raise the timeout (--timeout, PINDOWN_TIMEOUT, or timeout in the policy), or look why the registry is slow"
+    return Missing((Refusal("timeout", text, step),))
