@@ -246,8 +246,9 @@ def test_the_source_is_not_used_where_the_policy_allows_no_fallback():
 
 def test_a_fallback_that_happened_is_a_warning():
     made = decision(MIRROR % ", fallback: source", "nginx", Resolved(NEW, notes=(refusal("mirror-missing"),)))
-    assert [warning.rule for warning in made.warnings] == ["mirror-missing", "mirror-missing"]
-    assert "its source is used (fallback: source)" in made.warnings[1].message
+    assert [warning.rule for warning in made.warnings] == ["mirror-missing"]
+    assert "its source is used (fallback: source)" in made.warnings[0].message
+    assert made.warnings[0].message.endswith(f"; {refusal('mirror-missing').message}")
 
 
 def test_notes_of_the_answer_are_warnings():

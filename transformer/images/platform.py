@@ -1,4 +1,7 @@
-"""Platforms as `os/architecture[/variant]`, and the choice of one child of an image index. Source: OCI image-spec, image-index.md."""
+"""Platforms as `os/architecture[/variant]`, and the choice of one child of an image index.
+
+Source: OCI image-spec, image-index.md.
+"""
 
 from __future__ import annotations
 

@@ -1,7 +1,8 @@
-"""Image references: the grammar of distribution/reference with Docker's normalisation, the text as written kept beside it.
+"""Image references: the grammar of distribution/reference with Docker's normalisation, the text as written kept.
 
 Grammar first: everything that later becomes part of a URL has matched one of the expressions here.
-Source: https://github.com/distribution/reference (regexp.go, normalize.go); stricter where that parser yields an empty registry.
+Source: https://github.com/distribution/reference (regexp.go, normalize.go); stricter where that parser yields an empty
+registry.
 """
 
 from __future__ import annotations
@@ -22,12 +23,15 @@ _DIGEST = r"[A-Za-z][A-Za-z0-9]*(?:[-_+.][A-Za-z][A-Za-z0-9]*)*:[0-9a-fA-F]{32,}
 
 _REFERENCE = re.compile(rf"({_HOST})/({_PATH})(?::({_TAG}))?(?:@({_DIGEST}))?", re.ASCII)
 _IMAGE_ID = re.compile(r"[a-f0-9]{64}", re.ASCII)
+_COMMAND = re.compile(r"\A\W*::|##(?=[^#]*\[)")
 _LOWER_HEX = re.compile(r"[a-f0-9]+", re.ASCII)
-_TEMPLATE = re.compile(r"\$\{|\{\{|\$\(")
 
 
 class ReferenceError(ValueError):
-    """Why a text is no reference: `code` is one of empty, invalid-format, uppercase, too-long, digest, image-id, templated."""
+    """Why a text is no reference.
+
+    `code` is one of empty, invalid-format, uppercase, too-long, digest, image-id, templated.
+    """
 
     def __init__(self, code: str, message: str) -> None:
         self.code = code
@@ -77,7 +81,7 @@ def join(name: str, tag: str | None, digest: str | None) -> str:
 
 def is_templated(text: str) -> bool:
     """Whether the text still holds a placeholder: `${X}`, `{{ … }}` or `$(x)`."""
-    return _TEMPLATE.search(text) is not None
+    return "{{" in text or "${" in text or "$(" in text
 
 
 def is_digest(text: str) -> bool:
@@ -93,25 +97,37 @@ def parse(text: str) -> Reference:
     if "${" in text or "{{" in text:
         raise ReferenceError("templated", f"{shorten(text)} holds a placeholder that nothing has filled in")
     if _IMAGE_ID.fullmatch(text):
-        raise ReferenceError("image-id", f"{shorten(text)} is an image ID, which no registry can look up; use name@sha256:…")
+        raise ReferenceError(
+            "image-id", f"{shorten(text)} is an image ID, which no registry can look up; use name@sha256:…"
+        )
     registry, rest = _split_registry(text)
     repository = rest.partition(":")[0]
     if repository.lower() != repository:
-        raise ReferenceError("uppercase", f"{shorten(text)}: the repository must be lower case; try {shorten(text.lower())}")
+        raise ReferenceError(
+            "uppercase", f"{shorten(text)}: the repository must be lower case; try {shorten(text.lower())}"
+        )
     match = _REFERENCE.fullmatch(f"{registry}/{rest}")
     if match is None:
         raise ReferenceError("invalid-format", f"{shorten(text)} is not an image reference (name[:tag][@sha256:…])")
     registry, path, tag, digest = match.groups()
     if len(path) > PATH_LIMIT:
-        raise ReferenceError("too-long", f"{shorten(text)}: the repository has {len(path)} characters, the limit is {PATH_LIMIT}")
+        raise ReferenceError(
+            "too-long", f"{shorten(text)}: the repository has {len(path)} characters, the limit is {PATH_LIMIT}"
+        )
     if digest is not None and not is_digest(digest):
-        raise ReferenceError("digest", f"{shorten(text)}: not a sha256 digest of 64 or a sha512 digest of 128 lower-case hex digits")
+        raise ReferenceError(
+            "digest", f"{shorten(text)}: not a sha256 digest of 64 or a sha512 digest of 128 lower-case hex digits"
+        )
     return Reference(registry, path, tag, digest, text)
 
 
 def shorten(text: str, limit: int = 120) -> str:
-    """Untrusted text for a message: printable, on one line, at most `limit` characters."""
-    safe = "".join(char if char.isprintable() else "\N{REPLACEMENT CHARACTER}" for char in text[: limit + 1])
+    """Untrusted text for a message: printable, on one line, no command of a CI runner, at most `limit` characters."""
+    if len(text) <= limit and text.isprintable() and not ("##" in text or text.lstrip().startswith("::")):
+        return text
+    # Runners obey `::error::…` at the beginning of a line, `##[…]` and `##vso[…]` anywhere in it.
+    text = _COMMAND.sub(lambda match: match[0][:-1] + "\N{REPLACEMENT CHARACTER}", text[: limit + 1])
+    safe = "".join(char if char.isprintable() else "\N{REPLACEMENT CHARACTER}" for char in text)
     return safe if len(safe) <= limit else safe[: limit - 1] + "…"
 
 

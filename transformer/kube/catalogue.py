@@ -1,6 +1,7 @@
 """The catalogue of known kinds: `catalogue.txt`, one row a field. A new kind is a new row there, no code.
 
-Read once, when the first kind is looked up, and never taken apart as a whole: a look-up finds the kind's rows in the text.
+Read once, when the first kind is looked up, and never taken apart as a whole: a look-up finds the kind's rows in the
+text.
 """
 
 from __future__ import annotations

@@ -12,7 +12,7 @@ from typing import NamedTuple, Protocol
 from transformer.kube import catalogue, paths
 from transformer.kube.shapes import SHAPES
 from transformer.text.outline import Lines, Outline
-from transformer.text.tree import Parsed, TextError, Tree
+from transformer.text.tree import Parsed, Plain, TextError, Tree
 
 _CONTAINERS = frozenset(("containers", "initContainers", "ephemeralContainers"))
 #: What a user tells pindown at an object, and where kpt and kustomize say that it came from.
@@ -24,8 +24,8 @@ FILE_ANNOTATIONS = (
     "internal.config.kubernetes.io/index",
     "config.kubernetes.io/origin",
 )
-#: More places than any real document has; aliases of aliases reach it within milliseconds.
-_PLACES_LIMIT = 200_000
+#: More places than any real document has, beyond what its size allows; aliases of aliases reach it within a second.
+_PLACES_LIMIT, _PLACES_PER_SCALAR = 200_000, 4
 
 
 class Field(Protocol):
@@ -60,7 +60,10 @@ class Candidate(NamedTuple):
 
 
 class Strange(NamedTuple):
-    """A place where an image should be and something else is: `what` is "list", "map", "not-object" or "unread" (a text we do not edit)."""
+    """A place where an image should be and something else is.
+
+    `what` is "list", "map", "not-object" or "unread" (a text we do not edit).
+    """
 
     identity: Identity
     path: str
@@ -69,7 +72,7 @@ class Strange(NamedTuple):
 
 
 class Found(NamedTuple):
-    """All that a document holds. `is_blocked`: a value that will be wanted is one that an outline does not know."""
+    """All that a document holds. `is_blocked`: a value is wanted, or decides, that an outline does not know."""
 
     candidates: tuple[Candidate, ...]
     strange: tuple[Strange, ...]
@@ -84,7 +87,7 @@ class Finder:
         self._known: dict[tuple[Outline, tuple[str, ...]], Found] = {}
 
     def find(self, document: Parsed, root: Tree) -> Found:
-        """Everything in `root` (the document's tree or a part of it); raises TextError when aliases multiply without end."""
+        """Everything in `root` (the document's tree or a part of it); TextError when aliases multiply without end."""
         if isinstance(document, Lines):
             raw = document.raw
             key = (document.outline, tuple([raw[leaf] for leaf in document.outline.kinds]))
@@ -97,11 +100,16 @@ class Finder:
         return self._search(document, root)
 
     def _search(self, document: Parsed, root: Tree) -> Found:
-        search = _Search(lambda leaf: document.scalar(leaf).value, self._fields)
+        size = len(
+            document.raw if isinstance(document, Lines) else document.scalars if isinstance(document, Plain) else ()
+        )
+        search = _Search(document.value, self._fields, _PLACES_LIMIT + _PLACES_PER_SCALAR * size)
         search.object(root)
         found, strange = tuple(search.candidates.values()), tuple(search.strange)
-        blocks = document.outline.blocks if isinstance(document, Lines) else frozenset()
-        return Found(found, strange, bool(blocks) and not blocks.isdisjoint(_needed((*found, *strange))))
+        if not isinstance(document, Lines) or not document.outline.blocks:
+            return Found(found, strange, False)
+        wanted = (*document.outline.kinds, *_needed((*found, *strange)))
+        return Found(found, strange, not document.outline.blocks.isdisjoint(wanted))
 
 
 def _needed(found: Iterable[Candidate | Strange]) -> Iterator[int]:
@@ -114,15 +122,18 @@ def _needed(found: Iterable[Candidate | Strange]) -> Iterator[int]:
 
 
 class _Search:
-    def __init__(self, value: Callable[[int], str], fields: Sequence[Field]) -> None:
-        self.value, self.fields = value, fields
-        #: By the leaves that hold the image: a place that two rules name is one place, the first rule's.
+    def __init__(self, value: Callable[[int], str], fields: Sequence[Field], limit: int) -> None:
+        self.value, self.fields, self.limit = value, fields, limit
+        #: By object and path: a place that two rules name is one place, the first rule's.
         self.candidates: dict[object, Candidate] = {}
         self.strange: list[Strange] = []
+        #: Nodes that a row names as objects: `_anywhere` leaves them to `object`.
+        self.objects: set[int] = set()
         self.places = 0
 
     def object(self, node: Tree, path: str = "", listed: Identity | None = None) -> None:
-        """One Kubernetes object; paths in it start anew. `listed` says whose item it is, if any: an item must be an object."""
+        """One Kubernetes object; paths in it start anew. `listed` says whose item it is; an item must be an object."""
+        self._visit()
         if not isinstance(node, dict):
             if listed is not None:
                 self.strange.append(Strange(listed, path, "not-object", tuple(_leaves(node))))
@@ -150,9 +161,9 @@ class _Search:
 
     def _anywhere(self, identity: Identity, node: Tree, key: str, path: str) -> None:
         """Pod specs at any depth: lists of containers, and volumes that are images."""
-        self.places += 1
-        if self.places > _PLACES_LIMIT:
-            raise TextError(f"aliases make more than {_PLACES_LIMIT} nodes of this document")
+        self._visit()
+        if id(node) in self.objects:
+            return
         if isinstance(node, dict):
             for name, child in node.items():
                 if not isinstance(child, int):
@@ -167,20 +178,25 @@ class _Search:
                 if not isinstance(child, int):
                     self._anywhere(identity, child, "", f"{path}[{index}]")
 
+    def _visit(self) -> None:
+        self.places += 1
+        if self.places > self.limit:
+            raise TextError(f"aliases make more than {self.limit} nodes of this document")
+
     def _containers(self, identity: Identity, node: list[Tree], path: str) -> None:
         for index, container in enumerate(node):
             if isinstance(container, dict) and "image" in container:
-                name = container.get("name")
-                self._candidate(
-                    identity, "image", f"{path}[{index}].image", container["image"], name if isinstance(name, int) else None
-                )
+                place, name = f"{path}[{index}].image", _leaf(container, "name")
+                self._candidate(identity, "image", place, container["image"], name)
 
     def _row(self, identity: Identity, root: dict[str, Tree], row: catalogue.Row) -> None:
         if row.shape in ("never", "pod"):  # pods are found anywhere
             return
         steps = paths.parse(row.path)
         for path, node in paths.walk(root, steps):
+            self._visit()
             if row.shape == "object":
+                self.objects.add(id(node))
                 self.object(node)
             elif row.shape == "containers":
                 self._containers(identity, _list(node), path)
@@ -191,7 +207,10 @@ class _Search:
                 if not isinstance(beside, int) or self.value(beside) == "DockerImage":
                     self._candidate(identity, row.shape, path, node)
             elif row.shape == "field":
-                self._candidate(identity, "split" if isinstance(node, dict) and "repository" in node else "image", path, node)
+                is_split = isinstance(node, dict) and "repository" in node
+                self._candidate(identity, "split" if is_split else "image", path, node)
+            elif row.shape == "split" and isinstance(node, int):  # written whole where a map is usual
+                self._candidate(identity, "image", path, node)
             else:
                 self._candidate(identity, row.shape, path, node, root=root)
 
@@ -200,14 +219,16 @@ class _Search:
     ) -> None:
         leaves: list[int | None] = []
         for key in SHAPES[shape].keys:
-            base, steps = (root, paths.parse(key[1:])) if key.startswith("/") else (node, paths.parse(key) if key else ())
-            place, found = next(paths.walk(base, steps, path), (path, None))
+            base, start = (root, "") if key.startswith("/") else (node, path)
+            steps = paths.parse(key.removeprefix("/")) if key else ()
+            place, found = next(paths.walk(base, steps, start), (start, None))
             if found is not None and not isinstance(found, int):
                 self.strange.append(Strange(identity, place, _what(found), tuple(_leaves(found))))
                 return
             leaves.append(found)
         if any(leaf is not None for leaf in leaves):
-            self.candidates.setdefault((id(identity), leaves[0], tuple(leaves)), Candidate(identity, path, shape, tuple(leaves), container))
+            candidate = Candidate(identity, path, shape, tuple(leaves), container)
+            self.candidates.setdefault((id(identity), path), candidate)
 
 
 def _identity(node: dict[str, Tree]) -> Identity:
@@ -233,12 +254,16 @@ def _list(node: Tree) -> list[Tree]:
     return node if isinstance(node, list) else []
 
 
-def _leaves(node: Tree) -> Iterable[int]:
-    if isinstance(node, int):
-        yield node
-    else:
-        for child in node.values() if isinstance(node, dict) else node:
-            yield from _leaves(child)
+def _leaves(node: Tree) -> Iterator[int]:
+    """The leaves of a part, each node once however many aliases lead there."""
+    waiting, seen = [node], set()
+    while waiting:
+        node = waiting.pop()
+        if isinstance(node, int):
+            yield node
+        elif id(node) not in seen:
+            seen.add(id(node))
+            waiting += reversed(node.values() if isinstance(node, dict) else node)
 
 
 def _what(node: Tree) -> str:

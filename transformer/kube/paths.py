@@ -1,4 +1,4 @@
-"""Paths into a document, as the catalogue and a policy's `fields` write them: `spec.runners[].image`, `spec.images.*`."""
+"""Paths into a document, as the catalogue and a policy's `fields` write them: `spec.runners[].image`, `spec.*`."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def parse(path: str) -> tuple[str, ...]:
 
 
 def walk(node: Tree | None, steps: tuple[str, ...], path: str = "") -> Iterator[tuple[str, Tree]]:
-    """Every place that the steps lead to: its path as written in messages, and the node. An absent key leads nowhere."""
+    """Every place that the steps lead to: its path as messages write it, and the node. An absent key leads nowhere."""
     if node is None:
         return
     if not steps:

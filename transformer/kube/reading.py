@@ -8,11 +8,11 @@ from typing import NamedTuple
 from transformer.text import documents, jsontext, outline
 from transformer.text.documents import Listed, Span
 from transformer.text.source import File
-from transformer.text.tree import Parsed, TextError, Tree
+from transformer.text.tree import Parsed, Scalar, TextError, Tree
 
 
 class ListDocument(NamedTuple):
-    """A document with items that can be read one by one, and the rest of it, parsed (offsets are those of its own text)."""
+    """A document whose items can be read one by one, and the rest of it, parsed (offsets are those of its own text)."""
 
     listed: Listed
     envelope: Parsed
@@ -42,9 +42,10 @@ class Reader:
     def item(self, span: Span) -> tuple[Parsed, Tree]:
         """One item of a list, by itself; TextError also when the cut turns out to be wrong."""
         parsed = self.read(span)
-        if len(parsed) != 1 or not isinstance(parsed[0].tree, list) or len(parsed[0].tree) != 1:
-            raise TextError("not one item", span.start)
-        return parsed[0], parsed[0].tree[0]
+        tree = parsed[0].tree if len(parsed) == 1 else None
+        if not isinstance(tree, list) or len(tree) != 1 or not isinstance(tree[0], dict):
+            raise TextError("not one object", span.start)
+        return parsed[0], tree[0]
 
     def as_list(self, span: Span) -> ListDocument | None:
         """The document as a List or ResourceList whose items stand in block style, else None."""
@@ -56,7 +57,12 @@ class Reader:
             parsed = Reader(File("", text), self._outlines).read(Span(0, len(text)))
         except TextError:
             return None
-        if len(parsed) != 1 or not kind_of(parsed[0])[1].endswith("List"):
+        if len(parsed) != 1 or parsed[0].duplicates or not kind_of(parsed[0])[1].endswith("List"):
+            return None
+        tree = parsed[0].tree
+        items = tree.get("items") if isinstance(tree, dict) else None
+        # The cut was made at a key, not in a scalar that spans lines, if its value is now missing at just that place.
+        if not isinstance(items, int) or parsed[0].scalar(items) != Scalar(listed.key, listed.key, "", ""):
             return None
         return ListDocument(listed, parsed[0], text)
 

@@ -1,7 +1,7 @@
 """How a reference is spelled in an object: each shape reads one from the values under its keys, and writes one back.
 
-A value is None where the key is absent. `read` answers None where there is no image; `write` answers the new value of each
-key, None for unchanged. Nothing here knows about spans or policies.
+A value is None where the key is absent. `read` answers None where there is no image; `write` answers the new value of
+each key, None for unchanged. Nothing here knows about spans or policies.
 """
 
 from __future__ import annotations
@@ -26,7 +26,10 @@ class Written(NamedTuple):
 
 
 class Shape(Protocol):
-    """One spelling. `keys` are paths below the row's path ("" is the value itself, a leading / starts at the object's root)."""
+    """One spelling.
+
+    `keys` are paths below the row's path; "" is the value itself, a leading / starts at the object's root.
+    """
 
     keys: tuple[str, ...]
     #: Whether an image without a tag means "the operator's choice" here rather than `latest`.
@@ -58,7 +61,7 @@ class Whole:
 
 
 class Versioned:
-    """An image that may lack its tag, and a version elsewhere that is then the tag (system-upgrade-controller's Plan)."""
+    """An image that may lack its tag, and a version elsewhere that is it then (system-upgrade-controller's Plan)."""
 
     keys: tuple[str, ...] = ("", "/spec.version")
     needs_tag = True
@@ -92,7 +95,9 @@ class Split:
         digest = values[self.parts + 1] if len(values) > self.parts + 1 else None
         if tag and tag.startswith("sha256:"):
             tag, digest = None, tag
-        return join("/".join([*(part for part in name if part), last]), tag, self.algorithm + digest if digest else None)
+        return join(
+            "/".join([*(part for part in name if part), last]), tag, self.algorithm + digest if digest else None
+        )
 
     def write(self, values: Sequence[str | None], new: Written) -> list[str | None] | None:
         out: list[str | None] = [None] * len(values)
@@ -112,7 +117,10 @@ class Split:
         return out
 
     def _rename(self, old: Sequence[str | None], name: str) -> list[str | None]:
-        """The new name over the keys that are there: the first takes the registry (or all but the last part), the last the rest."""
+        """The new name over the keys that are there.
+
+        The first takes the registry (or all but the last part, where it held a path already), the last the rest.
+        """
         if len(old) == 1 or not old[0]:
             return [None] * (len(old) - 1) + [name]
         head, _, rest = name.partition("/")

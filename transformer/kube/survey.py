@@ -1,4 +1,7 @@
-"""Goes through files and lists what it meets: sites (places that name an image) and oddities. States facts, judges nothing."""
+"""Goes through files and lists what it meets: sites (places that name an image) and oddities.
+
+States facts, judges nothing.
+"""
 
 from __future__ import annotations
 
@@ -24,11 +27,16 @@ class Resource(NamedTuple):
     annotations: Mapping[str, str]
 
 
+#: How far before a text that is not read the word "image" still speaks of it, in characters.
+_NEAR = 200
 NOWHERE = Resource(None, None, None, None, {})
 
 
 class Site(NamedTuple):
-    """A place that names an image. `value` is the reference as its shape reads it; `scalars` are those of the shape's keys."""
+    """A place that names an image.
+
+    `value` is the reference as its shape reads it; `values` and `scalars` are those of the shape's keys.
+    """
 
     file: File
     resource: Resource
@@ -45,7 +53,10 @@ class Site(NamedTuple):
 
 
 class Oddity(NamedTuple):
-    """A fact that someone must judge: `what` is unreadable, duplicate-key, hiding-key (it hides an image), not-text, map, list or unread."""
+    """A fact that someone must judge.
+
+    `what` is unreadable, duplicate-key, hiding-key (it hides an image), not-text, map, list, not-object or unread.
+    """
 
     what: str
     file: File
@@ -70,10 +81,6 @@ class Survey:
         reader = Reader(file, self._outlines)
         for span in reader.documents():
             self.document(reader, span)
-
-    def reader(self, file: File) -> Reader:
-        """A reader that shares what this survey has learnt."""
-        return Reader(file, self._outlines)
 
     def document(self, reader: Reader, span: Span) -> None:
         """One document; the items of a List are taken one by one where the text allows it."""
@@ -110,7 +117,7 @@ class Survey:
         found = self._finder.find(parsed, root)
         if found.is_blocked:
             parsed = read_slowly(file.text, span)[0]
-            root = parsed.tree if isinstance(parsed.tree, dict) else parsed.tree[0] if isinstance(parsed.tree, list) else root
+            root = parsed.tree[0] if isinstance(parsed.tree, list) else parsed.tree
             found = self._finder.find(parsed, root)
         self.documents += not isinstance(root, int)
         resources: dict[int, Resource] = {}
@@ -124,7 +131,9 @@ class Survey:
 
     def _candidate(self, file: File, parsed: Parsed, found: Candidate, resources: dict[int, Resource]) -> None:
         raw = parsed.raw if isinstance(parsed, Lines) else None
-        if raw is not None and len(found.leaves) == 1 and found.leaves[0] is not None:  # most sites: look before taking spans
+        if (
+            raw is not None and len(found.leaves) == 1 and found.leaves[0] is not None
+        ):  # most sites: look before taking spans
             text = raw[found.leaves[0]]
             text = text[1:-1] if text[:1] in ("'", '"') else text
             if found.shape == "image" and self._settled(text):
@@ -142,23 +151,25 @@ class Survey:
         elif found.shape == "image" and self._settled(value):
             self.left_alone.append(value)
         else:
-            container = None if found.container is None else parsed.scalar(found.container).value
+            container = None if found.container is None else parsed.value(found.container)
             self.sites.append(Site(file, resource, found.path, found.shape, value, values, scalars, container))
 
     def _strange(self, file: File, parsed: Parsed, strange: Strange, resources: dict[int, Resource]) -> None:
         scalars = [parsed.scalar(leaf) for leaf in strange.leaves]
         offset = scalars[0].start if scalars else 0
         text = "\n".join(one.value for one in scalars)
-        if strange.what == "unread" and "image" not in text.lower() and "image" not in file.text[offset - 200 : offset].lower():
-            return
+        if strange.what == "unread":
+            before = file.text[max(0, offset - _NEAR) : offset]
+            if not scalars or not ("image" in text.lower() or "image" in before.lower()):
+                return
         resource = self._resource(parsed, strange.identity, resources)
         self.oddities.append(Oddity(strange.what, file, offset, text, resource, strange.path))
 
     def _resource(self, parsed: Parsed, identity: Identity, known: dict[int, Resource]) -> Resource:
         resource = known.get(id(identity))
         if resource is None:
-            version, kind, namespace, name = (None if leaf is None else parsed.scalar(leaf).value for leaf in identity[:4])
-            annotations = {key: parsed.scalar(leaf).value for key, leaf in identity.annotations.items()}
+            version, kind, namespace, name = (None if leaf is None else parsed.value(leaf) for leaf in identity[:4])
+            annotations = {key: parsed.value(leaf) for key, leaf in identity.annotations.items()}
             resource = known[id(identity)] = Resource(version, kind, namespace, name, annotations)
         return resource
 
@@ -174,9 +185,15 @@ def keep_reason(site: Site) -> str | None:
 
 
 def _holds_image(duplicate: Duplicate) -> bool:
-    def names(node: Tree) -> bool:
+    """Whether what the second key hides names an image: under this key, or under one in its value."""
+    waiting, seen = [duplicate.hidden], set[int]()
+    keys = [duplicate.key]
+    while waiting:
+        node = waiting.pop()
+        if isinstance(node, int) or id(node) in seen:  # aliases may lead here more than once
+            continue
+        seen.add(id(node))
         if isinstance(node, dict):
-            return any("image" in key.lower() or names(child) for key, child in node.items())
-        return isinstance(node, list) and any(map(names, node))
-
-    return "image" in duplicate.key.lower() or names(duplicate.hidden)
+            keys += node
+        waiting += node.values() if isinstance(node, dict) else node
+    return any("image" in key.lower() for key in keys)

@@ -65,7 +65,7 @@ def _pinned(plan: Plan, reference: Reference, answer: Resolved) -> Decision:
     text = join(name, tag, answer.digest)
     warnings = (*plan.notes, *answer.notes)
     if at is None and plan.locations:
-        warnings = (*warnings, _fell_back(plan))
+        warnings = (*plan.notes, _fell_back(plan, answer.notes))
     return Decision(
         "kept" if text == plan.text and reference.digest is not None else "pinned",
         text,
@@ -162,9 +162,10 @@ def _no_location(plan: Plan) -> Refusal:
     )
 
 
-def _fell_back(plan: Plan) -> Refusal:
+def _fell_back(plan: Plan, notes: tuple[Refusal, ...]) -> Refusal:
+    reasons = "".join(f"; {note.message}" for note in notes)
     return Refusal(
         "mirror-missing",
-        f"no location of {plan.mirror} qualified for {shorten(plan.text)}; its source is used (fallback: source)",
+        f"no location of {plan.mirror} qualified for {shorten(plan.text)}; its source is used (fallback: source){reasons}",
         "fill the mirror, or say `fallback: fail` to make this an error",
     )

@@ -30,6 +30,29 @@ class Question(NamedTuple):
     scope: str = "ambient"
 
 
+class PullSecret(NamedTuple):
+    """A Kubernetes Secret with logins: `config` is its docker config as JSON, `{"auths": …}` or the flat older map."""
+
+    namespace: str
+    name: str
+    config: str
+
+    def __repr__(self) -> str:  # the generated one would show secrets in a traceback
+        return f"PullSecret({self.namespace!r}, {self.name!r})"
+
+
+class HostCredential(NamedTuple):
+    """Where the operator's policy says that a registry's credential is: two variables, or a file. Never the secret."""
+
+    host: str
+    username_env: str | None = None
+    password_env: str | None = None
+    #: The path of a Docker config.
+    docker_config: str | None = None
+    #: The path of a file with a Kubernetes Secret.
+    secret_file: str | None = None
+
+
 class Refusal(NamedTuple):
     """Why something cannot be used: a rule id, a sentence, and the next step."""
 

@@ -1,8 +1,9 @@
 """Where documents, and the items of a list, begin and end: found in the text alone, before anything is parsed.
 
-`---` at the start of a line always separates documents (YAML 1.2, 9.1.2: it may not occur inside one, not even quoted), so that
-cut is exact. The cut at list items can fall inside a scalar or a flow collection that spans lines against all custom; then
-the piece before the cut cannot be parsed, and the caller parses the whole document instead.
+`---` at the start of a line always separates documents (YAML 1.2, 9.1.2: it may not occur inside one, not even quoted),
+so that cut is exact. The cut at list items can fall inside a scalar or a flow collection that spans lines against all
+custom; then the envelope has no empty `items` where the cut was made, or a piece cannot be parsed, and the caller
+parses the whole document instead.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ from typing import NamedTuple
 
 # The expressions that run over whole files begin with a literal newline: that is what the engine can skip to.
 _BOUNDARY = re.compile(r"\n(?:---(?=[ \t\r\n]|\Z)|\.\.\.(?=[ \t\r\n]|\Z)[^\n]*)")
+_COMMENTS = re.compile(r"(?:[ \t\r]*+(?:#[^\n]*+)?\n)*+")
 _ITEMS = re.compile(r"^items:[ ]*\n", re.MULTILINE)
 _FIRST_ITEM = re.compile(r"(?:[ ]*(?:#[^\n]*)?\n)*( *)- ")
 
@@ -24,10 +26,14 @@ class Span(NamedTuple):
 
 
 class Listed(NamedTuple):
-    """A document with a block list under `items`: where its items stand; the rest is its envelope."""
+    """A document with a block list under `items`: where its items stand; the rest is its envelope.
+
+    `key` is the offset just behind the colon of `items:`, in the envelope.
+    """
 
     document: Span
     items: tuple[Span, ...]
+    key: int
 
     def envelope(self, text: str) -> str:
         """The document without its items: `items:` is left with no value, every other byte is there."""
@@ -41,7 +47,9 @@ def split(text: str) -> list[Span]:
     for boundary in _BOUNDARY.finditer(text):
         is_end = boundary[0].startswith("\n...")
         cut = min(boundary.end() + 1, len(text)) if is_end else boundary.start() + 1
-        if cut > start and (is_end or not _has_directive(text, start, cut)):
+        if is_end and spans and _COMMENTS.fullmatch(text, start, boundary.start() + 1):
+            spans[-1] = Span(spans[-1].start, start := cut)  # a second end mark ends nothing, and is no text by itself
+        elif cut > start and (is_end or not _has_directive(text, start, cut)):
             spans.append(Span(start, cut))
             start = cut
     if start < len(text):
@@ -65,4 +73,4 @@ def split_items(text: str, document: Span) -> Listed | None:
     end = after.start() + 1 if after else document.end
     item = re.compile(rf"\n {{{indent}}}- ")
     starts = [match.start() + 1 for match in item.finditer(text, key.end() - 1, end)]
-    return Listed(document, tuple(map(Span, starts, [*starts[1:], end])))
+    return Listed(document, tuple(map(Span, starts, [*starts[1:], end])), key.start() + len("items:") - document.start)

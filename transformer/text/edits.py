@@ -1,4 +1,4 @@
-"""Edits: spans and new text, applied from the end; and how a scalar is made to say something else in its own spelling."""
+"""Edits: spans and new text, applied from the end; how a scalar is made to say something else in its own spelling."""
 
 from __future__ import annotations
 
@@ -33,7 +33,10 @@ def apply(text: str, edits: Iterable[Edit]) -> str:
 
 
 def respell(text: str, scalar: Scalar, new: str) -> Edit:
-    """The edit after which the scalar says `new`, in the same style. `new` must be printable ASCII without quotes or blanks."""
+    """The edit after which the scalar says `new`, in the same style; raises TextError for a block of several lines.
+
+    `new` must be printable ASCII without quotes or blanks.
+    """
     start, end = scalar.start, scalar.end
     if scalar.style in ("|", ">"):
         word = scalar.value.strip()
@@ -46,7 +49,8 @@ def respell(text: str, scalar: Scalar, new: str) -> Edit:
         if text[start:end] != scalar.value and new.startswith(scalar.value):
             return Edit(end, end, new[len(scalar.value) :])  # escapes stay; only what is new is added
         return Edit(start, end, new)
-    spelled = new if _PLAIN.fullmatch(new) else f'"{new}"'
-    if start == end and text[start - 1 : start] in (":", "-"):
+    can_be_plain = _PLAIN.fullmatch(new) and Scalar(start, end, "", new).is_text
+    spelled = new if can_be_plain else f'"{new}"'
+    if start == end and not text[start - 1 : start].isspace():  # behind a colon, a dash or an anchor
         spelled = " " + spelled
     return Edit(start, end, spelled)

@@ -13,8 +13,12 @@ import yaml
 
 from transformer.text.tree import DEPTH_LIMIT, Duplicate, Plain, Scalar, TextError, Tree
 
-_PROPERTIES = re.compile(r"(?:[&!]\S*\s+)*")
+#: Anchors and tags, and the comments that may stand between them and their node.
+_PROPERTIES = re.compile(r"(?:[&!]\S*+(?:\s++(?:#[^\r\n]*+)?+)++)*+")
 _UNPRINTABLE = re.compile("[^\t\n\r\x20-\x7e\x85\xa0-\ud7ff\ue000-\ufefe\uff00-\ufffd\U00010000-\U0010ffff]")
+
+#: More values than merge keys bring into any real document; each costs memory that the text did not.
+MERGED_LIMIT = 500_000
 
 #: Whether the C parser is there. The pure one gives the same answers, about 20 times slower.
 HAS_LIBYAML = bool(yaml.__with_libyaml__)
@@ -54,7 +58,7 @@ class _Open(NamedTuple):
 
 
 class _Builder:
-    """Builds one tree after the other from events, with a stack of open collections and of keys that await their value."""
+    """Builds one tree after the other from events, with a stack of open collections and of keys that await a value."""
 
     def __init__(self, text: str, offset: int) -> None:
         self.text, self.offset = text, offset
@@ -66,8 +70,12 @@ class _Builder:
         self.duplicates: list[Duplicate] = []
         self.anchors: dict[str, Tree | None] = {}
         self.stack: list[_Open] = []
+        #: How many levels the collections in `stack` hold so far, and those that an anchor names.
+        self.levels: list[int] = []
+        self.anchored_levels: dict[str, int] = {}
         self.keys: list[tuple[str, int] | None] = []
         self.root: Tree | None = None
+        self.merged = 0
 
     def take(self, event: Any) -> None:
         kind = event.__class__
@@ -117,13 +125,19 @@ class _Builder:
             self.anchors[event.anchor] = None  # open: an alias in here would contain itself
         self.stack.append(_Open(collection, event.anchor, set()))
         self.keys.append(None)
+        self.levels.append(1)
 
     def _close(self) -> None:
-        closed = self.stack.pop()
+        closed, levels = self.stack.pop(), self.levels.pop()
         self.keys.pop()
         if closed.anchor:
-            self.anchors[closed.anchor] = closed.node
+            self.anchors[closed.anchor], self.anchored_levels[closed.anchor] = closed.node, levels
+        self._deepen(levels)
         self._place(closed.node)
+
+    def _deepen(self, levels: int) -> None:
+        if self.levels:
+            self.levels[-1] = max(self.levels[-1], levels + 1)
 
     def _alias(self, event: Any) -> None:
         position = self.offset + event.start_mark.index
@@ -133,6 +147,10 @@ class _Builder:
         if node is None:
             raise TextError(f"the alias *{event.anchor} stands inside the node that it names", position)
         if not self._awaits_key():
+            levels = 0 if isinstance(node, int) else self.anchored_levels[event.anchor]
+            if len(self.stack) + levels > DEPTH_LIMIT:
+                raise TextError(f"with its aliases nested deeper than {DEPTH_LIMIT} levels", position)
+            self._deepen(levels)
             self._place(node)
         elif isinstance(node, int):
             self.keys[-1] = (self.scalars[node].value, position)
@@ -154,17 +172,19 @@ class _Builder:
             assert pending is not None
             key, position = pending
             if key == "<<" and not isinstance(node, int):
-                _merge(parent, node)
+                self._merge(parent, node, position)
                 return
             if key in own:
                 self.duplicates.append(Duplicate(position, key, parent[key]))
             own.add(key)
             parent[key] = node
 
-
-def _merge(mapping: dict[str, Tree], node: Tree) -> None:
-    """YAML 1.1 merge: what the mapping says itself wins, then the first of several sources."""
-    for source in node if isinstance(node, list) else [node]:
-        if isinstance(source, dict):
-            for key, value in source.items():
-                mapping.setdefault(key, value)
+    def _merge(self, mapping: dict[str, Tree], node: Tree, position: int) -> None:
+        """YAML 1.1 merge: what the mapping says itself wins, then the first of several sources."""
+        for source in node if isinstance(node, list) else [node]:
+            if isinstance(source, dict):
+                self.merged += len(source)
+                if self.merged > MERGED_LIMIT:
+                    raise TextError(f"merge keys bring more than {MERGED_LIMIT} values into this document", position)
+                for key, value in source.items():
+                    mapping.setdefault(key, value)

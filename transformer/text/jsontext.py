@@ -10,7 +10,8 @@ import re
 from transformer.text.tree import DEPTH_LIMIT, Duplicate, Plain, Scalar, TextError, Tree
 
 _TOKEN = re.compile(
-    r'[ \t\r\n]*+(?:([{}\[\],:])|"((?:[^"\\\x00-\x1f]|\\(?:["\\/bfnrt]|u[0-9a-fA-F]{4}))*+)"|(-?[0-9][0-9.eE+-]*+|true|false|null))'
+    r'[ \t\r\n]*+(?:([{}\[\],:])|"((?:[^"\\\x00-\x1f]|\\(?:["\\/bfnrt]|u[0-9a-fA-F]{4}))*+)"'
+    r"|(-?[0-9][0-9.eE+-]*+|true|false|null))"
 )
 _BLANK = re.compile(r"[ \t\r\n]*")
 _OBJECT = re.compile(r'[ \t\r\n]*\{[ \t\r\n]*["}]')
@@ -65,7 +66,7 @@ class _Reader:
             self._expect(":")
             value = self.value(depth + 1)
             if key in mapping:
-                self.duplicates.append(Duplicate(token.start(2), key, mapping[key]))
+                self.duplicates.append(Duplicate(token.start(2) - 1, key, mapping[key]))
             mapping[key] = value
             token = self._next()
             if token[1] == ",":

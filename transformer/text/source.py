@@ -22,9 +22,9 @@ class File(NamedTuple):
     def __repr__(self) -> str:
         return f"File({self.name!r}, {len(self.text)} characters)"
 
-    def encode(self) -> bytes:
-        """The bytes of the text, with the mark that it came with."""
-        return ((BOM if self.has_bom else "") + self.text).encode("utf-8")
+    def marked(self) -> str:
+        """The text with the byte order mark that it came with."""
+        return BOM + self.text if self.has_bom else self.text
 
 
 class Positions:

@@ -1,7 +1,8 @@
 """The one picture of a document that every reader in this room draws, whatever it was written as.
 
-A tree is made of plain dicts, lists and ints: a mapping, a sequence, and the number of a scalar ("leaf"). Aliases and merge
-keys are the same object, or the same leaf, seen from several places. What a leaf says and where it stands is asked of the `Parsed`.
+A tree is made of plain dicts, lists and ints: a mapping, a sequence, and the number of a scalar ("leaf"). Aliases and
+merge keys are the same object, or the same leaf, seen from several places. What a leaf says and where it stands is
+asked of the `Parsed`.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ Tree: TypeAlias = "dict[str, Tree] | list[Tree] | int"
 #: What YAML 1.1 (Kubernetes) reads as null, and as a number or a boolean, when it is written plainly.
 _NULL = frozenset(("", "~", "null", "Null", "NULL"))
 _TYPED = re.compile(
-    r"[-+]?(?:0b[01_]+|0o?[0-7_]+|0x[0-9a-fA-F_]+|[0-9][0-9_]*|(?:[0-9][0-9_]*)?\.[0-9_]*(?:[eE][-+]?[0-9]+)?"
+    r"[-+]?(?:0b[01_]+|0o?[0-7_]+|0x[0-9a-fA-F_]+|[0-9][0-9_]*|(?:[0-9][0-9_]*\.[0-9_]*|\.[0-9][0-9_]*)(?:[eE][-+]?[0-9]+)?"
     r"|[0-9][0-9_]*(?:\.[0-9_]*)?[eE][-+]?[0-9]+|\.(?:inf|Inf|INF))|\.(?:nan|NaN|NAN)"
     r"|y|Y|yes|Yes|YES|n|N|no|No|NO|true|True|TRUE|false|False|FALSE|on|On|ON|off|Off|OFF"
 )
@@ -66,6 +67,9 @@ class Parsed(Protocol):
 
     def scalar(self, leaf: int) -> Scalar: ...
 
+    def value(self, leaf: int) -> str:
+        """What the leaf says: cheaper than asking for the scalar with its span."""
+
 
 class Plain(NamedTuple):
     """A document whose scalars are all at hand."""
@@ -76,6 +80,9 @@ class Plain(NamedTuple):
 
     def scalar(self, leaf: int) -> Scalar:
         return self.scalars[leaf]
+
+    def value(self, leaf: int) -> str:
+        return self.scalars[leaf].value
 
 
 class TextError(Exception):
