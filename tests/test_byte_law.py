@@ -385,3 +385,17 @@ def test_the_law_can_fail():
         hold(b"kind: Pod\nstatus:\n  containers:\n  - image: nginx\n")
     with pytest.raises(AssertionError):
         hold(b"kind: CustomResourceDefinition\nspec:\n  containers:\n  - image: nginx\n")
+
+
+@pytest.mark.parametrize(
+    ("text", "fails"),
+    [
+        ("metadata: {labels: {a: &x nginx}}\nspec: {containers: [{image: *x}]}\n", False),  # it only holds the text
+        ("metadata: {labels: {a: &x nginx, b: *x}}\nspec: {containers: [{image: *x}]}\n", True),
+        ("spec: {containers: [{image: &x nginx, env: [{name: IMAGE, value: *x}]}]}\n", True),
+        ("spec: {containers: [{image: &x nginx}, {image: *x}]}\n", False),
+    ],
+)
+def test_an_anchor_whose_text_is_also_something_else_is_a_finding(text, fails):
+    outcome = run(text.encode())
+    assert [finding.rule for finding in outcome.findings] == ["unpinned"] * fails

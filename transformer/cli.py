@@ -11,7 +11,15 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple, NoReturn
 
 from transformer import __version__
-from transformer.errors import EXIT_BUG, EXIT_INTERRUPTED, EXIT_TERMINATED, EXIT_USAGE, PindownError, UsageError
+from transformer.errors import (
+    EXIT_BUG,
+    EXIT_FINDINGS,
+    EXIT_INTERRUPTED,
+    EXIT_TERMINATED,
+    EXIT_USAGE,
+    PindownError,
+    UsageError,
+)
 
 if TYPE_CHECKING:
     from argparse import ArgumentParser, Namespace
@@ -28,7 +36,9 @@ class Command(NamedTuple):
 def main(argv: Sequence[str]) -> int:
     """Runs one command; answers its exit code."""
     if list(argv) in (["--version"], ["-V"]):
-        os.write(1, f"pindown {__version__}\n".encode())
+        from transformer.surfaces import console
+
+        console.write_result(f"pindown {__version__}\n")
         return 0
     if _is_legacy_plugin(argv):
         from transformer.surfaces import stream
@@ -45,7 +55,7 @@ def main(argv: Sequence[str]) -> int:
 
 
 def run() -> NoReturn:
-    """The console script: exit codes for everything that can happen (docs/exit-codes.md)."""
+    """The console script: exit codes for everything that can happen (docs/commands.md)."""
     import gc
 
     gc.disable()  # a short life full of trees: collecting cycles costs more than it frees
@@ -84,12 +94,11 @@ def _on_termination() -> None:
 
 def _end(code: int) -> NoReturn:
     """Ends at once: a worker that still waits for a dead registry must not hold up the exit."""
-    for stream in (sys.stdout, sys.stderr):
-        try:
-            if stream is not None:
-                stream.flush()
-        except (OSError, ValueError):
-            code = code or 1
+    try:
+        if sys.stdout is not None:  # the help that argparse prints; results are written whole (`console`)
+            sys.stdout.flush()
+    except (OSError, ValueError):
+        code = code or EXIT_FINDINGS
     os._exit(code)
 
 
@@ -103,7 +112,8 @@ def _bug(error: Exception) -> str:
     )
     if os.environ.get("PINDOWN_DEBUG"):
         traceback.print_exc()
-    return f"error: a bug in pindown {__version__}: {type(error).__name__} at {places}; please report it (nothing was written)"
+    what = f"{type(error).__name__} at {places}"
+    return f"error: a bug in pindown {__version__}: {what}; please report it (nothing was written)"
 
 
 def _say(text: str) -> None:
@@ -115,12 +125,12 @@ def _say(text: str) -> None:
 def _bare(argv: Sequence[str]) -> int:
     from transformer.surfaces import console, stream
 
-    parser = _parser("pindown", None)
-    options = parser.parse_args(argv)
     if console.stdin_is_terminal():
+        parser = _parser("pindown", None)
+        parser.parse_args(argv)
         parser.print_help(sys.stderr)
         return EXIT_USAGE
-    return stream.bare(_flags(options), os.environ)
+    return stream.bare(_flags(_parser("pindown", None).parse_args(argv)) if argv else {}, os.environ)
 
 
 def _is_legacy_plugin(argv: Sequence[str]) -> bool:
@@ -131,9 +141,15 @@ def _is_legacy_plugin(argv: Sequence[str]) -> bool:
 def _unknown(name: str) -> str:
     from difflib import get_close_matches
 
+    from transformer.images.reference import shorten
+
     near = get_close_matches(name, COMMANDS, 1)
-    guess = f"; did you mean {near[0]}?" if near else ""
-    return f"there is no command {name!r}{guess} The commands are {', '.join(COMMANDS)}; pindown -h tells more."
+    guess = f"; did you mean {near[0]}?" if near else "."
+    if os.path.exists(name):
+        guess = f"; to pin that file: pindown render {name if name.isprintable() else 'FILE'}."
+    return (
+        f"there is no command {shorten(name)!r}{guess} The commands are {', '.join(COMMANDS)}; pindown -h tells more."
+    )
 
 
 def _parser(prog: str, command: Command | None) -> ArgumentParser:
@@ -170,7 +186,7 @@ def _list(options: Namespace, flags: dict[str, Any]) -> int:
 
 def _references(parser: ArgumentParser) -> None:
     parser.add_argument(
-        "references", nargs="+", metavar="REF", help="image references; behind -- when one begins with -"
+        "references", nargs="*", metavar="REF", help="image references; behind -- when one begins with -"
     )
 
 
@@ -187,7 +203,7 @@ def _schema_name(parser: ArgumentParser) -> None:
 def _schema(options: Namespace, flags: dict[str, Any]) -> int:
     from transformer.surfaces import console, settings
 
-    console.write_result(settings.schema_text(options.name).encode())
+    console.write_result(settings.schema_text(options.name))
     return 0
 
 

@@ -5,11 +5,12 @@ plan -> ask (once, in one batch) -> decide -> edit. Knows no surface and no regi
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 from transformer.errors import Finding, Place
 from transformer.images import reference
+from transformer.images.reference import shorten
 from transformer.kube import facts
 from transformer.kube.shapes import SHAPES, Written
 from transformer.kube.survey import Oddity, Site, Survey, keep_reason
@@ -76,7 +77,7 @@ class Where:
 class Run:
     """One run: `survey` first, then `finish` (or only `plan`).
 
-    `rendered`: whether the text is what will be deployed. `everything`: list also what the policy would leave alone anyway.
+    `rendered`: whether the text is what will be deployed. `everything`: list also what the policy would leave alone.
     """
 
     def __init__(
@@ -88,7 +89,7 @@ class Run:
         self._decisions: dict[int, Decision] = {}
         self._findings: list[Finding] = []
         passes_over = self._planner.leaves_pinned_alone and not everything
-        self.survey = Survey(policy.fields, _carries_digest if passes_over else _nothing)
+        self.survey = Survey(policy.fields, _carries_digest if passes_over else _nothing, rendered)
 
     def plan(self) -> list[tuple[Site, Plan | None, Decision | None]]:
         """Each site with its plan, or with the decision where nothing needs to be asked or judged."""
@@ -97,7 +98,8 @@ class Run:
     def finish(self, files: Sequence[File], resolver: Resolver) -> Outcome:
         """Plans, asks, decides and edits what the survey holds."""
         planned = self.plan()
-        questions = {plan.question for _, plan, _ in planned if plan is not None and plan.question is not None}
+        asking = (plan.question for _, plan, early in planned if plan is not None and early is None)
+        questions = {question for question in asking if question is not None}
         answers = resolver.ask(questions) if questions else {}
         decided = tuple(
             Decided(site, plan, early or self._decide(site, plan, answers)) for site, plan, early in planned
@@ -108,26 +110,27 @@ class Run:
         return Outcome(tuple(files), by_file, decided, self.findings(), counts, self.survey.documents)
 
     def findings(self) -> tuple[Finding, ...]:
-        """What was found so far, errors first."""
+        """What was found so far, errors first, in the order of the text."""
         odd = [judge.judge(oddity, self._where(oddity)) for oddity in self.survey.oddities]
-        return tuple(sorted((*odd, *self._findings), key=lambda finding: finding.severity != "error"))
+        return tuple(sorted((*odd, *self._findings), key=_order))
 
     def _plan(self, site: Site) -> tuple[Plan | None, Decision | None]:
         reason = keep_reason(site)
         if reason is not None and not reason.strip():
             advice = 'write why, such as pindown.dev/keep: "rebuilt in place by the nightly job"'
-            self._report(
-                site, (Refusal("unpinned", f"{site.value}: its keep annotation gives no reason", advice),), "error"
-            )
+            refusal = Refusal("unpinned", f"{shorten(site.value)}: its keep annotation gives no reason", advice)
+            self._report(site, (refusal,), "error")
             return None, _kept(site, "a keep without a reason")._replace(outcome="refused")
-        if reference.is_templated(site.value):
-            return None, self._templated(site, reason)
-        if facts.is_pattern(site):
-            return None, _kept(site, "a pattern of images, not an image")
         key = (site.value, reason)
         plan = self._plans.get(key)
         if plan is None:
-            plan = self._plans[key] = self._planner.plan(site.value, reason)
+            if reference.is_templated(site.value):
+                return None, self._templated(site, reason)
+            if facts.is_pattern(site):
+                return None, _kept(site, "a pattern of images, not an image")
+            plan = self._planner.plan(site.value, reason)
+            if plan.reference is not None:  # else the next object may be one where this text is a pattern
+                self._plans[key] = plan
         why = None if plan.action == "deny" or plan.reference is None else self._left_to_others(site, plan.reference)
         return plan, None if why is None else _kept(site, why)
 
@@ -145,12 +148,9 @@ class Run:
             return "the sidecar injector replaces it"
         if image.digest is None and image.tag is None and SHAPES[site.shape].needs_tag:
             advice = "write a tag or a digest beside it to have it pinned"
-            self._report(
-                site,
-                (Refusal("unpinned", f"{site.value}: no tag is written, the operator chooses the version", advice),),
-                "warning",
-            )
-            return "no tag is written: the operator chooses the version"
+            why = "no tag is written: the operator chooses the version"
+            self._report(site, (Refusal("unpinned", f"{shorten(site.value)}: {why}", advice),), "warning")
+            return why
         tool = None if self._rendered else facts.owner(site)
         return None if tool is None else f"the line belongs to {tool}"
 
@@ -176,6 +176,8 @@ class Run:
             refusal = edits.take(one)
             if refusal is not None:
                 self._report(one.site, (refusal,), "error")
+        for site in edits.overreaching():
+            self._report(site, (_differs(site),), "error")
         return edits
 
     def _count(self, decided: Sequence[Decided], requests: int) -> Counts:
@@ -193,6 +195,8 @@ class _Edits:
         #: By `id` of the file.
         self.made: dict[int, list[Edit]] = {}
         self._wanted: dict[tuple[int, int], str | None] = {}
+        #: Scalars with aliases: how many sites came by, and the first of them.
+        self._shared: dict[tuple[int, int], tuple[int, Site, Scalar]] = {}
 
     def take(self, one: Decided) -> Refusal | None:
         """Notes the edits for one decision; answers a refusal when they cannot be made."""
@@ -203,7 +207,7 @@ class _Edits:
         if values is None:
             return Refusal(
                 "unpinned",
-                f"{site.value}: there is no place for a digest here",
+                f"{shorten(site.value)}: there is no place for a digest here",
                 "write a tag beside it; the digest goes behind it",
             )
         for scalar, value in zip(site.scalars, values, strict=True):
@@ -213,23 +217,39 @@ class _Edits:
                     return refusal
         return None
 
+    def overreaching(self) -> Iterator[Site]:
+        """Sites whose edit would also change a place that is no image: a label or a variable that uses the anchor."""
+        for key, (seen, site, scalar) in self._shared.items():
+            if self._wanted[key] is not None and seen < scalar.places:
+                yield site
+
     def _take(self, site: Site, scalar: Scalar, value: str | None) -> Refusal | None:
         key = (id(site.file), scalar.start)
+        if scalar.places > 1:
+            seen, first, _ = self._shared.get(key, (0, site, scalar))
+            self._shared[key] = seen + 1, first, scalar
         if key in self._wanted:
-            if self._wanted[key] == value:
-                return None
-            return Refusal(
-                "unpinned",
-                f"{site.value} is written once, at an anchor, and the places that use it want different answers",
-                "write the reference out where it differs",
-            )
+            return None if self._wanted[key] == value else _differs(site)
         self._wanted[key] = value
         if value is not None:
             try:
                 self.made.setdefault(key[0], []).append(respell(site.file.text, scalar, value))
             except TextError as error:
-                return Refusal("invalid-reference", f"{site.value}: {error.message}", "write the reference on one line")
+                message = f"{shorten(site.value)}: {error.message}"
+                return Refusal("invalid-reference", message, "write the reference on one line")
         return None
+
+
+def _differs(site: Site) -> Refusal:
+    return Refusal(
+        "unpinned",
+        f"{shorten(site.value)} is written once, at an anchor, and the places that use it want different answers",
+        "write the reference out where it differs",
+    )
+
+
+def _order(finding: Finding) -> tuple[bool, str, int, int]:
+    return (finding.severity != "error", *finding.place[:3])
 
 
 def _written(one: Decided) -> Written:

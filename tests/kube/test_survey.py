@@ -378,3 +378,12 @@ def test_items_are_read_one_by_one():
     """The property above says nothing if the whole is always read."""
     text = "kind: List\nitems:\n- containers: [{image: a}]\n- containers:\n  - image: b\n"
     assert (survey(text).documents, whole(text).documents) == (2, 1)
+
+
+@pytest.mark.parametrize("text", ["- op: add\n  path: /a\n", "hello\n", "- 1\n"])
+@pytest.mark.parametrize("rendered", [True, False])
+def test_what_is_no_object_is_unreadable_only_where_it_would_be_deployed(text, rendered):
+    survey = Survey(rendered=rendered)
+    survey.file(File("f", text))
+    assert [oddity.what for oddity in survey.oddities] == ["unreadable"] * rendered
+    assert survey.documents == 0

@@ -82,7 +82,7 @@ def test_spans(marked, style, value, tagged, before):
     (document,) = events.read(before + text, len(before), len(before + text))
     assert isinstance(document.tree, dict)
     leaf = document.tree["a"]
-    assert document.scalar(leaf) == Scalar(len(before) + start, len(before) + end, style, value, tagged)
+    assert document.scalar(leaf)[:5] == (len(before) + start, len(before) + end, style, value, tagged)
     assert document.value(leaf) == value
 
 
@@ -267,3 +267,16 @@ def test_every_span_holds_its_scalar(value, flow, style):
             written = text[scalar.start : scalar.end]
             assert yaml.load(f"- {written}\n", yaml.BaseLoader) == [scalar.value]
     assert plain(document) == yaml.load(text, yaml.BaseLoader)
+
+
+@pytest.mark.parametrize(
+    ("text", "places"),
+    [
+        ("image: &x nginx\nb: *x\nc: *x\n", 3),
+        ("x: &x nginx\nimage: *x\n", 1),
+        ("x: &x nginx\nimage: *x\nlabel: *x\n", 2),
+        ("image: nginx\n", 1),
+    ],
+)
+def test_who_uses_a_scalar_is_counted(text, places):
+    assert one(text).scalar(0).places == places

@@ -29,6 +29,8 @@ class Resource(NamedTuple):
 
 #: How far before a text that is not read the word "image" still speaks of it, in characters.
 _NEAR = 200
+#: A null where a reason should be.
+_NO_REASON = ("~", "null", "Null", "NULL")
 NOWHERE = Resource(None, None, None, None, {})
 
 
@@ -67,10 +69,19 @@ class Oddity(NamedTuple):
 
 
 class Survey:
-    """Collects the sites of files, in their order. A site whose text is `settled` is only counted (`left_alone`)."""
+    """Collects the sites of files, in their order. A site whose text is `settled` is only counted (`left_alone`).
 
-    def __init__(self, fields: Sequence[Field] = (), settled: Callable[[str], bool] = lambda text: False) -> None:
+    `rendered`: every document must be an object, or nothing at all.
+    """
+
+    def __init__(
+        self,
+        fields: Sequence[Field] = (),
+        settled: Callable[[str], bool] = lambda text: False,
+        rendered: bool = True,
+    ) -> None:
         self._outlines, self._finder, self._settled = Outlines(), Finder(fields), settled
+        self._rendered = rendered
         self.sites: list[Site] = []
         self.oddities: list[Oddity] = []
         self.left_alone: list[str] = []
@@ -110,16 +121,15 @@ class Survey:
             self.oddities.append(Oddity("unreadable", reader.file, error.position, error.message))
 
     def _take(self, file: File, parsed: Parsed, root: Tree, span: Span) -> None:
-        if isinstance(root, int) and not parsed.scalar(root).is_null:
-            raise TextError("not a Kubernetes object: the document is a single scalar", span.start)
-        if isinstance(root, list) and root:
-            raise TextError("not a Kubernetes object: the document is a list", span.start)
+        if not isinstance(root, dict):
+            self._no_object(parsed, root, span)
+            return
         found = self._finder.find(parsed, root)
         if found.is_blocked:
             parsed = read_slowly(file.text, span)[0]
             root = parsed.tree[0] if isinstance(parsed.tree, list) else parsed.tree
             found = self._finder.find(parsed, root)
-        self.documents += not isinstance(root, int)
+        self.documents += 1
         resources: dict[int, Resource] = {}
         for candidate in found.candidates:
             self._candidate(file, parsed, candidate, resources)
@@ -128,6 +138,13 @@ class Survey:
         for duplicate in parsed.duplicates:
             what = "hiding-key" if _holds_image(duplicate) else "duplicate-key"
             self.oddities.append(Oddity(what, file, duplicate.position, duplicate.key))
+
+    def _no_object(self, parsed: Parsed, root: Tree, span: Span) -> None:
+        """What is deployed must be objects; among sources there are patches, values and the like."""
+        if not self._rendered or root == [] or (isinstance(root, int) and parsed.scalar(root).is_null):
+            return
+        what = "list" if isinstance(root, list) else "single scalar"
+        raise TextError(f"not a Kubernetes object: the document is a {what}", span.start)
 
     def _candidate(self, file: File, parsed: Parsed, found: Candidate, resources: dict[int, Resource]) -> None:
         raw = parsed.raw if isinstance(parsed, Lines) else None
@@ -180,8 +197,9 @@ def keep_reason(site: Site) -> str | None:
     if site.container is not None:
         reason = annotations.get(f"{OWN_ANNOTATIONS}keep.{site.container}")
         if reason is not None:
-            return reason
-    return annotations.get(f"{OWN_ANNOTATIONS}keep")
+            return "" if reason in _NO_REASON else reason
+    reason = annotations.get(f"{OWN_ANNOTATIONS}keep")
+    return "" if reason in _NO_REASON else reason
 
 
 def _holds_image(duplicate: Duplicate) -> bool:

@@ -163,9 +163,9 @@ def _no_location(plan: Plan) -> Refusal:
 
 
 def _fell_back(plan: Plan, notes: tuple[Refusal, ...]) -> Refusal:
-    reasons = "".join(f"; {note.message}" for note in notes)
+    message = f"no location of {plan.mirror} qualified for {shorten(plan.text)}; its source is used (fallback: source)"
     return Refusal(
         "mirror-missing",
-        f"no location of {plan.mirror} qualified for {shorten(plan.text)}; its source is used (fallback: source){reasons}",
+        "; ".join((message, *(note.message for note in notes))),
         "fill the mirror, or say `fallback: fail` to make this an error",
     )

@@ -13,8 +13,8 @@ from transformer.pipeline import Outcome, Where
 from transformer.policy.plan import Plan
 
 
-def render(outcome: Outcome, where: Where, seconds: float) -> str:
-    """A line per decision, a line per finding, and the summary."""
+def render(outcome: Outcome, where: Where, seconds: float, notes: Iterable[str] = ()) -> str:
+    """A line per decision, a line per finding, one for each note, and the summary as the last."""
     lines: list[dict[str, Any]] = [
         {
             **_place(where(one.site)),
@@ -27,6 +27,7 @@ def render(outcome: Outcome, where: Where, seconds: float) -> str:
         for one in outcome.decided
     ]
     lines += [_finding(one) for one in outcome.findings]
+    lines += [{"note": note} for note in notes]
     counts = outcome.counts._asdict()
     lines.append({"summary": {**counts, "seconds": round(seconds, 3)}})
     return "".join(map(_line, lines))

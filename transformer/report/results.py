@@ -1,20 +1,23 @@
 """For KRM hosts: the `results` of a ResourceList, as YAML items or as JSON.
 
-Shape: kustomize's functions-spec (message, severity, resourceRef, field, file, tags). Tens of thousands may be written in one
-run, so the YAML is put together by hand: block mappings whose every value is a JSON string.
+Shape: kustomize's functions-spec (message, severity, resourceRef, field, file, tags). Tens of thousands may be written
+in one run, so the text is put together by hand: one JSON object an entry, which is YAML as well.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from typing import NamedTuple
 
-from transformer.errors import Finding
-from transformer.kube.survey import NOWHERE, Resource
+from transformer.errors import Finding, Place
+from transformer.kube.survey import NOWHERE, Oddity, Resource, Site
 from transformer.pipeline import Decided, Outcome
+from transformer.report.text import place as tell_place
 
-_SAFE = re.compile(r'[^"\\\x00-\x1f\x7f-\xa0\u2028\u2029\ufeff\ud800-\udfff]*')
+_SAFE = re.compile(r'[^"\\\x00-\x1f\x7f-\xa0\u2028\u2029\ufeff\ufffe\uffff\ud800-\udfff]*')
+_UNSAFE = re.compile(r"[\x7f-\xa0\u2028\u2029\ufeff\ufffe\uffff\ud800-\udfff]")
+_INDEX = re.compile(r"[0-9]{1,9}")
 
 
 class Result(NamedTuple):
@@ -31,7 +34,8 @@ class Result(NamedTuple):
 
 def results(outcome: Outcome, summary_only: bool) -> list[Result]:
     """An entry for each finding, and for each change, or one for all of them. None when there is nothing to say."""
-    entries = [_finding(one) for one in outcome.findings]
+    sites = {_key(where_of(one.site)): one.site for one in outcome.decided} if outcome.findings else {}
+    entries = [_finding(one, sites.get(_key(one.place))) for one in outcome.findings]
     if outcome.failed:
         return entries
     changes = [one for one in outcome.decided if one.decision.text != one.site.value]
@@ -43,58 +47,56 @@ def results(outcome: Outcome, summary_only: bool) -> list[Result]:
 
 
 def yaml(entries: Iterable[Result], indent: str) -> str:
-    """Items of a block sequence, each line behind `indent`."""
-    return "".join(f"{indent}{'- ' if first else '  '}{line}\n" for entry in entries for first, line in _lines(entry))
+    """Items of a block sequence, one a line, each behind `indent`."""
+    return "".join([f"{indent}- {entry}\n" for entry in map(_Writer(), entries)])
 
 
 def json(entries: Iterable[Result]) -> str:
     """The same as elements of a JSON array, without its brackets."""
-    return ", ".join(_json(entry) for entry in entries)
+    return ", ".join(map(_Writer(), entries))
 
 
-def _lines(entry: Result) -> Iterator[tuple[bool, str]]:
-    first = True
-    for key, value in _tree(entry):
-        if isinstance(value, str):
-            yield first, f"{key}: {value}"
-        else:
-            yield first, f"{key}:"
-            for name, text in value:
-                yield False, f"  {name}: {text}"
-        first = False
+class _Writer:
+    """Writes entries as JSON objects, which are YAML too; what many entries share of a resource is written once."""
+
+    def __init__(self) -> None:
+        self._known: dict[int, tuple[str, str]] = {}
+
+    def __call__(self, entry: Result) -> str:
+        known = self._known.get(id(entry.resource))
+        if known is None:
+            known = self._known[id(entry.resource)] = _reference(entry.resource), _file(entry.resource)
+        reference, file = known
+        field = _field(entry) if reference else ""
+        head = f'{{"message": {_quote(entry.message)}, "severity": "{entry.severity}", '
+        return f'{head}{reference}{field}{file}"tags": {{"rule": {_quote(entry.rule)}}}}}'
 
 
-def _json(entry: Result) -> str:
-    parts = []
-    for key, value in _tree(entry):
-        if not isinstance(value, str):
-            value = "{" + ", ".join(f'"{name}": {text}' for name, text in value) + "}"
-        parts.append(f'"{key}": {value}')
-    return "{" + ", ".join(parts) + "}"
+def _reference(resource: Resource) -> str:
+    """The resourceRef, when all that it requires is known."""
+    version, kind, namespace, name = resource[:4]
+    if not (version and kind and name):
+        return ""
+    within = f', "namespace": {_quote(namespace)}' if namespace else ""
+    return (
+        f'"resourceRef": {{"apiVersion": {_quote(version)}, "kind": {_quote(kind)}, "name": {_quote(name)}{within}}}, '
+    )
 
 
-def _tree(entry: Result) -> Iterator[tuple[str, str | list[tuple[str, str]]]]:
-    """Keys with quoted values, or with keys of their own."""
-    yield "message", _quote(entry.message)
-    yield "severity", _quote(entry.severity)
-    resource = entry.resource
-    if resource.api_version and resource.kind and resource.name:
-        names = (("apiVersion", resource.api_version), ("kind", resource.kind), ("name", resource.name))
-        yield "resourceRef", [(key, _quote(text)) for key, text in (*names, ("namespace", resource.namespace)) if text]
-        if entry.path:
-            values = (("path", entry.path), ("currentValue", entry.current), ("proposedValue", entry.proposed))
-            yield "field", [(key, _quote(text)) for key, text in values if text is not None]
-    file = _file(resource)
-    if file:
-        yield "file", file
-    yield "tags", [("rule", _quote(entry.rule))]
+def _field(entry: Result) -> str:
+    if not entry.path:
+        return ""
+    current = "" if entry.current is None else f', "currentValue": {_quote(entry.current)}'
+    proposed = "" if entry.proposed is None else f', "proposedValue": {_quote(entry.proposed)}'
+    return f'"field": {{"path": {_quote(entry.path)}{current}{proposed}}}, '
 
 
-def _file(resource: Resource) -> list[tuple[str, str]]:
+def _file(resource: Resource) -> str:
     path, index = file_of(resource)
     if path is None:
-        return []
-    return [("path", _quote(path)), *([("index", index)] if index and index.isdigit() else [])]
+        return ""
+    number = f', "index": {int(index)}' if index and _INDEX.fullmatch(index) else ""
+    return f'"file": {{"path": {_quote(path)}{number}}}, '
 
 
 def file_of(resource: Resource) -> tuple[str | None, str | None]:
@@ -108,10 +110,25 @@ def file_of(resource: Resource) -> tuple[str | None, str | None]:
     return path, index
 
 
-def _finding(one: Finding) -> Result:
-    place = one.place
+def where_of(thing: Site | Oddity) -> Place:
+    """Where something in a ResourceList stands: lines mean nothing there, the host says which file it is from."""
+    return Place(file_of(thing.resource)[0] or "", 0, 0, *thing.resource[:4], thing.path)
+
+
+def _key(place: Place) -> tuple[str | int | None, ...]:
+    return (place.file, *place[3:])
+
+
+def _finding(one: Finding, site: Site | None) -> Result:
+    """`site` is the one that the finding is about, if any: it knows the index in the file, and the value."""
     message = f"{one.message}; {one.help}" if one.help else one.message
+    if site is not None and _reference(site.resource):
+        return Result(message, one.severity, one.rule, site.resource, site.path, site.value)
+    place = one.place
     resource = Resource(*place[3:7], {"config.kubernetes.io/path": place.file} if place.file else {})
+    if not _reference(resource):  # then the message has to say where
+        where = tell_place(place)
+        return Result(f"{where}: {message}" if where else message, one.severity, one.rule)
     return Result(message, one.severity, one.rule, resource, place.path)
 
 
@@ -135,4 +152,10 @@ def _quote(text: str) -> str:
         return f'"{text}"'
     from json import dumps
 
-    return dumps(text)
+    # No escaped surrogates, which YAML does not know: characters beyond the first plane stay, halves are replaced.
+    return _UNSAFE.sub(_escape, dumps(text, ensure_ascii=False))
+
+
+def _escape(match: re.Match[str]) -> str:
+    code = ord(match[0])
+    return "\\ufffd" if 0xD800 <= code < 0xE000 else f"\\u{code:04x}"

@@ -1,4 +1,4 @@
-"""For people: findings on lines of their own, and one summary line. Written to be understood without the source at hand."""
+"""For people: findings on lines of their own, and one summary line. To be understood without the source at hand."""
 
 from __future__ import annotations
 
@@ -6,8 +6,10 @@ from collections.abc import Iterable
 
 from transformer.errors import Finding, Place
 from transformer.images.reference import shorten
-from transformer.pipeline import Counts, Outcome
+from transformer.pipeline import Outcome
 
+#: Characters of a message: more than any of ours, whatever somebody else's words in it are.
+_LIMIT = 1000
 _COLOURS = {"error": "31;1", "warning": "33;1", "info": "36;1"}
 
 
@@ -25,8 +27,9 @@ def finding(one: Finding, color: bool = False) -> str:
     if color:
         label = f"\x1b[{_COLOURS[one.severity]}m{label}\x1b[0m"
     where = place(one.place)
-    text = f"{label} {where}: {one.message}" if where else f"{label} {one.message}"
-    return f"{text}\n  next: {one.help}" if one.help else text
+    message = shorten(one.message, _LIMIT)
+    text = f"{label} {where}: {message}" if where else f"{label} {message}"
+    return f"{text}\n  next: {shorten(one.help, _LIMIT)}" if one.help else text
 
 
 def place(where: Place) -> str:
@@ -57,8 +60,9 @@ def changes(outcome: Outcome) -> Iterable[str]:
     for one in outcome.decided:
         site, decision = one.site, one.decision
         what = decision.text if decision.text != site.value else decision.outcome
-        why = f" ({decision.why})" if decision.why else ""
-        yield f"  {site.resource.kind or '?'}/{site.resource.name or '?'} {site.path}: {shorten(site.value)} -> {what}{why}"
+        why = f" ({shorten(decision.why, 600)})" if decision.why else ""
+        at = place(Place("", 0, 0, *site.resource[:4], site.path))
+        yield f"  {at}: {shorten(site.value)} -> {shorten(what, 600)}{why}"
 
 
 def _number(count: int, noun: str) -> str:

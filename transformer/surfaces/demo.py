@@ -1,7 +1,8 @@
 """`demo`: the main job on the embedded registry, with nothing else installed and nothing left behind.
 
-A registry of our own on loopback answers for the images of `fixtures/demo`, one of them behind token auth; the ResourceList
-there goes through the same door as any other. Where kustomize is on PATH, the same is shown through a real build.
+A registry of our own on loopback answers for the images of `fixtures/demo`, one of them behind token auth; the
+ResourceList there goes through the same door as any other. Where kustomize is on PATH, the same is shown through a
+real build.
 """
 
 from __future__ import annotations
@@ -44,7 +45,7 @@ def run(flags: Mapping[str, Any], environ: Mapping[str, str]) -> int:
     with EmbeddedRegistry(directory / "layout", auth={"team/api"}) as registry:
         told, code = _main_job(registry, directory)
         told += _through_kustomize(registry, directory, environ)
-    console.write_result((told + _NEXT).encode())
+    console.write_result(told + _NEXT)
     return code
 
 
@@ -81,14 +82,21 @@ def _through_kustomize(registry: EmbeddedRegistry, directory: Path, environ: Map
         ours.write_text(f'#!/bin/sh\nexec {shlex.quote(sys.executable)} -P -m transformer "$@"\n', encoding="utf-8")
         ours.chmod(0o755)
         path = os.pathsep.join((str(programs), environ.get("PATH", "")))
+        # The demo is about itself: no settings of the user's, and nothing left in a cache.
+        own = {name: value for name, value in environ.items() if not name.startswith("PINDOWN_")}
         command = [kustomize, "build", "--enable-alpha-plugins", "--enable-exec", str(root)]
         built = subprocess.run(
-            command, env={**environ, "PATH": path}, capture_output=True, text=True, timeout=60, check=False
+            command,
+            env={**own, "PATH": path, "PINDOWN_CACHE": "off"},
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=False,
         )
     if built.returncode:
         return f"\nkustomize build failed:\n{built.stderr}"
     images = "".join(
         line + "\n" for line in built.stdout.splitlines() if line.strip().removeprefix("- ").startswith("image:")
     )
-    shown = " ".join(command[1:-1])
-    return f"\nThe same through a real `kustomize {shown} .` with pindown under `transformers:`; its images are now:\n\n{images}"
+    shown = f"kustomize {' '.join(command[1:-1])} ."
+    return f"\nThe same through a real `{shown}` with pindown under `transformers:`; its images are now:\n\n{images}"

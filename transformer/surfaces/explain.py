@@ -6,7 +6,7 @@ import os
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from transformer.errors import EXIT_FINDINGS, EXIT_FINE
+from transformer.errors import EXIT_FINDINGS, EXIT_FINE, UsageError
 from transformer.images import reference
 from transformer.images.reference import ReferenceError, shorten
 from transformer.policy.decide import Decision, decide
@@ -16,14 +16,20 @@ from transformer.report import jsonlines
 from transformer.surfaces import console, settings
 from transformer.surfaces.job import Job
 
+Stories = Mapping[tuple[str, str, str], str]
+
 
 def run(references: Sequence[str], flags: Mapping[str, Any], environ: Mapping[str, str]) -> int:
     """Prints a block (or a JSON line) for each reference; exit code 1 when one of them has an error."""
+    if not references:
+        raise UsageError("name at least one reference, such as: pindown explain nginx:1.27")
     job = Job.begin(settings.gather(flags, environ, os.getcwd(), default_timeout=45))
     planner = Planner(job.settings.policy)
     plans = [planner.plan(text) for text in references]
     questions = {plan.question for plan in plans if plan.question is not None}
-    answers = job.resolver().ask(questions) if questions and not job.settings.offline else {}
+    resolver = job.resolver()
+    answers = resolver.ask(questions) if questions and not job.settings.offline else {}
+    stories = getattr(resolver, "stories", {})
     told, failed = [], False
     for text, plan in zip(references, plans, strict=True):
         decision = _decide(plan, answers)
@@ -32,9 +38,9 @@ def run(references: Sequence[str], flags: Mapping[str, Any], environ: Mapping[st
         told.append(
             _json(text, plan, decision, error)
             if job.settings.format == "json"
-            else _block(text, plan, decision, error, job)
+            else _block(text, plan, decision, error, job, stories)
         )
-    console.write_result("".join(told).encode())
+    console.write_result("".join(told))
     return EXIT_FINDINGS if failed else EXIT_FINE
 
 
@@ -50,7 +56,7 @@ def _error(text: str, decision: Decision | None) -> Refusal | None:
     try:
         reference.parse(text)
     except ReferenceError as error:
-        return Refusal(error.code, str(error))
+        return Refusal(error.code, str(error), decision.refusals[0].help if decision and decision.refusals else "")
     return decision.refusals[0] if decision is not None and decision.refusals else None
 
 
@@ -78,7 +84,7 @@ def _candidates(plan: Plan) -> list[tuple[str, str, str | None]]:
     return [*found, (plan.reference.normalised().written, "source", None)]
 
 
-def _block(text: str, plan: Plan, decision: Decision | None, error: Refusal | None, job: Job) -> str:
+def _block(text: str, plan: Plan, decision: Decision | None, error: Refusal | None, job: Job, stories: Stories) -> str:
     image = plan.reference
     rows: list[tuple[str, str]] = []
     if image is not None:
@@ -86,7 +92,7 @@ def _block(text: str, plan: Plan, decision: Decision | None, error: Refusal | No
         rows += [("digest", image.digest or "(none)"), ("action", plan.action)]
         rows.append(("rule", plan.rule + (f" ({shorten(plan.reason)})" if plan.reason else "")))
         rows += [(role, one + (f" ({rule})" if rule else "")) for one, role, rule in _candidates(plan)]
-        rows += [(f"credential for {host}", source) for host, source in _credentials(plan, job)]
+        rows += [(f"credential for {host}", source) for host, source in _credentials(plan, job, stories)]
     if decision is None:
         rows.append(("written", "(unknown: nothing was asked, this run is offline)"))
     elif error is None:
@@ -96,14 +102,18 @@ def _block(text: str, plan: Plan, decision: Decision | None, error: Refusal | No
         if error.help:
             rows.append(("next", error.help))
     width = max(len(key) for key, _ in rows)
-    return shorten(text, 300) + "\n" + "".join(f"  {key.ljust(width)}  {value}\n" for key, value in rows)
+    return (shorten(text, 300) or '""') + "\n" + "".join(f"  {key.ljust(width)}  {value}\n" for key, value in rows)
 
 
-def _credentials(plan: Plan, job: Job) -> list[tuple[str, str]]:
+def _credentials(plan: Plan, job: Job, stories: Stories) -> list[tuple[str, str]]:
+    """For each registry that could be asked: the chain that was tried and what came of it, or would be tried."""
     if plan.question is None or job.settings.offline:
         return []
-    from transformer.registry.keychain import ambient
+    from transformer.registry.keychain import Wanted, ambient_keychain
 
-    keychain = ambient(os.environ)
-    asked = {one.registry: one for one in (*plan.question.locations, plan.question.source)}
-    return [(host, keychain.describe(host, one.repository)) for host, one in asked.items()]
+    keychain, scope = ambient_keychain(os.environ), plan.question.scope
+    told: dict[str, str] = {}
+    for one in (*plan.question.locations, plan.question.source):
+        story = stories.get((one.registry, one.repository, scope))
+        told[one.registry] = story or keychain.describe(Wanted(one.registry, one.repository, scope))
+    return list(told.items())

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from typing import NamedTuple
 
 from transformer.errors import EXIT_FINDINGS, EXIT_FINE, HostError
+from transformer.images.reference import shorten
 from transformer.pipeline import Outcome, Where
 from transformer.policy.questions import Answer, Missing, Question, Refusal, Resolver
 from transformer.report import text
@@ -26,9 +27,39 @@ class Offline:
 def _offline(question: Question) -> Refusal:
     return Refusal(
         "offline",
-        f"{question.source.written}: its digest would have to be asked of {question.source.registry}, and this run is offline",
+        f"{shorten(question.source.written, 300)}: its digest would have to be asked of "
+        f"{shorten(question.source.registry)}, and this run is offline",
         "run once without --offline (PINDOWN_OFFLINE), or write the digest",
     )
+
+
+class Online:
+    """Asks the registries; the room behind it is imported when there is really something to ask."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self.requests = 0
+        self.notes: Sequence[str] = ()
+        #: By (registry, repository, scope): which credentials were tried, and what came of each.
+        self.stories: Mapping[tuple[str, str, str], str] = {}
+
+    def ask(self, questions: Collection[Question]) -> Mapping[Question, Answer]:
+        from transformer.registry.resolver import RegistryResolver
+
+        policy = self._settings.policy
+        resolver = RegistryResolver(
+            registries=policy.registries,
+            timeout=self._settings.timeout,
+            jobs=self._settings.jobs,
+            progress=None if self._settings.quiet else console.Progress(),
+            allowed_hosts=frozenset(rule.host for rule in policy.registries) if policy.trusted else frozenset(),
+        )
+        answers = resolver.ask(questions)
+        self.requests, self.notes, self.stories = resolver.requests, resolver.notes, resolver.stories
+        if self._settings.verbose:
+            told = dict.fromkeys((registry, story) for (registry, _, _), story in sorted(self.stories.items()))
+            self.notes = [*self.notes, *(f"credential for {shorten(registry)}: {story}" for registry, story in told)]
+        return answers
 
 
 class Job(NamedTuple):
@@ -47,31 +78,21 @@ class Job(NamedTuple):
 
     def resolver(self) -> Resolver:
         """Who answers in this run."""
-        if self.settings.offline:
-            return Offline()
-        from transformer.registry.resolver import RegistryResolver
-
-        policy = self.settings.policy
-        return RegistryResolver(
-            registries=policy.registries,
-            timeout=self.settings.timeout,
-            jobs=self.settings.jobs,
-            allowed_hosts=frozenset(rule.host for rule in policy.registries) if policy.trusted else frozenset(),
-        )
+        return Offline() if self.settings.offline else Online(self.settings)
 
     def report(self, outcome: Outcome, where: Where, resolver: Resolver) -> int:
         """Tells the outcome to people (stderr) or into the report's file; answers the exit code."""
-        settings, seconds = self.settings, self.seconds()
+        settings, seconds, notes = self.settings, self.seconds(), getattr(resolver, "notes", ())
         if settings.format == "json":
             from transformer.report import jsonlines
 
-            told = jsonlines.render(outcome, where, seconds)
+            told = jsonlines.render(outcome, where, seconds, notes)
         else:
             color = settings.report is None and console.wants_color(settings.color)
             told = text.render(outcome, seconds, color, settings.quiet)
             if settings.verbose:
                 told = "".join(line + "\n" for line in text.changes(outcome)) + told
-        told += "".join(f"note: {note}\n" for note in getattr(resolver, "notes", ()))
+            told += "".join(f"note: {note}\n" for note in notes)
         self.tell(told)
         return EXIT_FINDINGS if outcome.failed else EXIT_FINE
 
@@ -81,7 +102,8 @@ class Job(NamedTuple):
             console.say(told)
             return
         try:
-            with open(self.settings.report, "w", encoding="utf-8") as file:
+            with open(self.settings.report, "w", encoding="utf-8", errors="backslashreplace") as file:
                 file.write(told)
         except OSError as error:
-            raise HostError(f"the report cannot be written to {self.settings.report}: {error.strerror}") from None
+            place = shorten(self.settings.report, 300)
+            raise HostError(f"the report cannot be written to {place}: {error.strerror}; check --report") from None

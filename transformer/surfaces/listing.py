@@ -15,7 +15,7 @@ from transformer.policy.plan import Plan
 from transformer.report import jsonlines
 from transformer.report import text as report_text
 from transformer.surfaces import console, inputs, settings
-from transformer.surfaces.job import Job, Offline
+from transformer.surfaces.job import Job
 
 #: A site, its plan if it has one, and the action and rule that hold for it (None when unknown).
 Row: TypeAlias = "tuple[Site, Plan | None, str | None, str | None]"
@@ -35,7 +35,7 @@ def run(paths: Sequence[str], flags: Mapping[str, Any], environ: Mapping[str, st
     findings = [*findings, *work.findings(), *_unparsable(rows, where)]
     as_json = job.settings.format == "json"
     told = jsonlines.sites(rows, where) if as_json else _table(rows, where)
-    console.write_result(told.encode())
+    console.write_result(told)
     if findings:
         job.tell(
             jsonlines.findings(findings) if as_json else "".join(report_text.finding(one) + "\n" for one in findings)
@@ -45,7 +45,7 @@ def run(paths: Sequence[str], flags: Mapping[str, Any], environ: Mapping[str, st
 
 def _action(plan: Plan | None, early: Decision | None) -> tuple[str | None, str | None]:
     if early is not None:
-        return "keep", early.why
+        return ("keep" if early.outcome == "kept" else None), early.why
     if plan is None or plan.reference is None:
         return None, None
     return plan.action, plan.rule
@@ -61,20 +61,11 @@ def _unparsable(rows: Sequence[Row], where: Where) -> list[Finding]:
 
 
 def _table(rows: Sequence[Row], where: Where) -> str:
-    cells = [_COLUMNS]
+    cells: list[tuple[str, ...]] = [_COLUMNS]
     for site, _, action, rule in rows:
-        place = where(site)
-        named = f"{site.resource.kind}/{site.resource.name}"
-        cells.append(
-            (
-                f"{place.file}:{place.line}:{place.column}",
-                named,
-                site.path,
-                shorten(site.value),
-                action or "-",
-                rule or "-",
-            )
-        )
+        place, named = where(site), f"{site.resource.kind or '?'}/{site.resource.name or '?'}"
+        position = f"{place.file}:{place.line}:{place.column}"
+        row = (position, named, site.path, site.value, action or "-", rule or "-")
+        cells.append(tuple([shorten(cell, 200) for cell in row]))
     widths = [max(len(row[index]) for row in cells) for index in range(len(_COLUMNS) - 1)]
-    padded = ["  ".join([*map(str.ljust, row, widths), row[-1]]) for row in cells]
-    return "".join(shorten(line, 2000) + "\n" for line in padded)
+    return "".join("  ".join([*map(str.ljust, row, widths), row[-1]]).rstrip() + "\n" for row in cells)

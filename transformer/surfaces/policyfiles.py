@@ -105,14 +105,14 @@ class Memory:
                 for name in names:
                     os.unlink(os.path.join(self._folder, name))
             os.close(os.open(os.path.join(self._folder, digest), os.O_CREAT | os.O_WRONLY | os.O_CLOEXEC, 0o600))
-        except OSError:
+        except (OSError, ValueError):  # ValueError: a path with a null byte
             pass
 
     def _ours(self) -> bool:
         """Others must not be able to vouch for a text (a cache in /tmp, say)."""
         try:
             info = os.lstat(self._folder)
-        except OSError:
+        except (OSError, ValueError):
             return False
         return stat.S_ISDIR(info.st_mode) and info.st_uid == os.geteuid() and not info.st_mode & 0o022
 

@@ -53,7 +53,7 @@ def _filter(
     if code == 0 and gathered.policy.mode != "validate":
         texts = [outcome.text(index) for index in range(len(files))]
         joined = File("", texts[0] if len(texts) == 1 else inputs.join(texts), bool(files) and files[0].has_bom)
-        console.write_result(joined.encode())
+        console.write_result(joined.marked())
     return code
 
 

@@ -104,8 +104,14 @@ class _Builder:
         leaf = self._leaf(event, position)
         if event.anchor:
             self.anchors[event.anchor] = leaf
+            self._is_held(leaf)
         if not is_key:
             self._place(leaf)
+
+    def _is_held(self, leaf: int) -> None:
+        key = self.keys[-1] if self.keys else None
+        if key is not None and key[0] != "image":
+            self.scalars[leaf] = self.scalars[leaf]._replace(places=0)
 
     def _leaf(self, event: Any, position: int) -> int:
         end = self.offset + event.end_mark.index
@@ -146,6 +152,8 @@ class _Builder:
         node = self.anchors[event.anchor]
         if node is None:
             raise TextError(f"the alias *{event.anchor} stands inside the node that it names", position)
+        if isinstance(node, int):
+            self.scalars[node] = self.scalars[node]._replace(places=self.scalars[node].places + 1)
         if not self._awaits_key():
             levels = 0 if isinstance(node, int) else self.anchored_levels[event.anchor]
             if len(self.stack) + levels > DEPTH_LIMIT:

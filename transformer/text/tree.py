@@ -29,7 +29,9 @@ DEPTH_LIMIT = 400
 class Scalar(NamedTuple):
     """A scalar's span in the file's text (properties such as anchors left out), its style and its decoded value.
 
-    `style` is "" (plain), "'", '"', "|" or ">"; `tagged` says that an explicit tag stands before it.
+    `style` is "" (plain), "'", '"', "|" or ">"; `tagged` says that an explicit tag stands before it;
+    `places` counts who uses it: its own place and each alias of it; an anchor under a key that is no `image` only holds
+    it for the others, and does not count.
     """
 
     start: int
@@ -37,6 +39,7 @@ class Scalar(NamedTuple):
     style: str
     value: str
     tagged: bool = False
+    places: int = 1
 
     @property
     def is_null(self) -> bool:

@@ -1,0 +1,206 @@
+"""The main job with a resolver that answers from a table: what is asked, decided, edited and counted. No registry."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.doors import ELSEWHERE, item, pod
+from transformer.pipeline import Run, Where
+from transformer.policy.model import ImageRule, Location, Mirror, Pin, Policy
+from transformer.policy.questions import Missing, Refusal, Resolved
+from transformer.text.source import File
+
+DIGEST = "sha256:" + "1" * 64
+OTHER = "sha256:" + "2" * 64
+
+
+class Table:
+    """Answers by canonical source; records the batches that it was asked."""
+
+    requests = 0
+
+    def __init__(self, **digests):
+        self.digests, self.batches = digests, []
+
+    def ask(self, questions):
+        self.batches.append(sorted(question.source.written for question in questions))
+        return {question: self._answer(question) for question in questions}
+
+    def _answer(self, question):
+        digest = self.digests.get(question.source.repository.rpartition("/")[2])
+        if digest is None:
+            return Missing((Refusal("not-found", f"{question.source.written}: gone", "look"),))
+        return Resolved(digest, chosen=0 if question.locations else None)
+
+
+def run(*texts, policy=None, table=None, rendered=True):
+    files = [File(f"{number}.yaml", text) for number, text in enumerate(texts)]
+    work = Run(policy or Policy(), rendered)
+    for file in files:
+        work.survey.file(file)
+    table = table or Table(a=DIGEST, b=OTHER)
+    return work.finish(files, table), table
+
+
+def outcomes(outcome):
+    return [one.decision.outcome for one in outcome.decided]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "a: 1\n",
+        pod(f"x/a:1@{ELSEWHERE}"),
+        pod("''"),
+        pod("~"),
+        pod("auto"),
+        "apiVersion: v1\nkind: ConfigMap\ndata: {image: 'x/a:1'}\n",
+        "apiVersion: apiextensions.k8s.io/v1\nkind: CustomResourceDefinition\nspec: {containers: [{image: x/a}]}\n",
+        "apiVersion: kyverno.io/v1\nkind: P\nspec: {containers: [{image: 'registry.example.com/* | other/*'}]}\n",
+    ],
+)
+def test_what_does_not_change_and_asks_nobody(text):
+    outcome, table = run(text)
+    assert (outcome.text(), outcome.findings, table.batches) == (text, (), [])
+    assert not outcome.failed
+
+
+def test_everybody_is_asked_once_and_in_one_batch():
+    same = "apiVersion: v1\nkind: List\nitems:\n" + item(pod("x/a:1")) + item(pod("docker.io/x/a:1")) + item(pod("x/b"))
+    outcome, table = run(same, pod("x/a:1"))
+    assert table.batches == [["docker.io/x/a:1", "docker.io/x/b:latest"]]
+    assert outcome.text(0) == same.replace("x/a:1", f"x/a:1@{DIGEST}").replace("x/b\n", f"x/b@{OTHER}\n")
+    assert outcome.text(1) == pod(f"x/a:1@{DIGEST}")
+
+
+def test_counts():
+    outcome, _ = run(pod("x/a:1"), pod("x/a:1"), pod("x/no:1"), pod("auto"), pod(f"x/c@{ELSEWHERE}"), pod("Bad"))
+    assert outcome.counts == (6, 5, 2, 2, 2, 0)
+    assert outcomes(outcome) == ["pinned", "pinned", "refused", "kept", "refused"]
+    assert outcome.failed and outcome.documents == 6
+
+
+def test_findings_come_errors_first_in_the_order_of_the_text():
+    outcome, _ = run(
+        pod("x/no:1") + "---\n" + pod("x/no:2"), pod("Bad", extra="  labels: {a: b, a: c}\n"), pod("x/no:3")
+    )
+    told = [(one.severity, one.place.file, one.place.line, one.rule) for one in outcome.findings]
+    assert told == [
+        ("error", "0.yaml", 8, "not-found"),
+        ("error", "0.yaml", 17, "not-found"),
+        ("error", "1.yaml", 9, "invalid-reference"),
+        ("error", "2.yaml", 8, "not-found"),
+        ("warning", "1.yaml", 5, "duplicate-key"),
+    ]
+
+
+def test_an_image_in_many_places_is_a_finding_at_each():
+    outcome, table = run(pod("x/no:1"), pod("x/no:1", "two"))
+    assert [one.place.name for one in outcome.findings] == ["web", "two"] and len(table.batches[0]) == 1
+
+
+ANCHORED = """\
+apiVersion: v1
+kind: Pod
+metadata: {name: web%s}
+spec:
+  containers:
+  - {name: one, image: &image x/a:1}
+  - {name: two, image: *image}
+"""
+
+
+def test_an_alias_is_edited_once_at_its_anchor():
+    outcome, _ = run(ANCHORED % "")
+    assert outcome.text() == (ANCHORED % "").replace("x/a:1", f"x/a:1@{DIGEST}")
+    assert outcomes(outcome) == ["pinned", "pinned"]
+
+
+def test_an_anchor_whose_users_want_different_answers_is_a_finding():
+    keep = ", annotations: {pindown.dev/keep.two: frozen}"
+    outcome, _ = run(ANCHORED % keep)
+    (finding,) = outcome.findings
+    assert outcome.failed and finding.rule == "unpinned" and "want different answers" in finding.message
+
+
+@pytest.mark.parametrize("rendered, severity, outcome", [(True, "error", "refused"), (False, "warning", "kept")])
+def test_placeholders(rendered, severity, outcome):
+    found, table = run(pod("${X}"), rendered=rendered)
+    assert [(one.rule, one.severity) for one in found.findings] == [("templated", severity)]
+    assert outcomes(found) == [outcome] and table.batches == []
+
+
+@pytest.mark.parametrize(
+    "rule, text, asked",
+    [
+        (ImageRule("images[0]", "docker.io/x/*", "keep", "frozen"), "kept", 0),
+        (ImageRule("images[0]", "docker.io/x/*", "deny", "unsafe"), "refused", 0),
+        (ImageRule("images[0]", "docker.io/y/*", "deny", "unsafe"), "pinned", 1),
+    ],
+)
+def test_rules(rule, text, asked):
+    outcome, table = run(pod("x/a:1"), policy=Policy(images=(rule,)))
+    assert (outcomes(outcome), len(table.batches)) == ([text], asked)
+
+
+def test_deny_is_before_everything():
+    deny = ImageRule("images[0]", "docker.io/**", "deny", "unsafe")
+    extra = "  annotations: {pindown.dev/keep: frozen}\n"
+    outcome, table = run(
+        pod("x/a:1", extra=extra), pod("auto"), pod(f"x/a@{ELSEWHERE}"), pod("x/a:1", comment=" # renovate: x"),
+        policy=Policy(images=(deny,)), rendered=False,
+    )  # fmt: skip
+    assert [one.rule for one in outcome.findings] == ["denied"] * 4 and table.batches == []
+
+
+MIRROR = Mirror("mirrors[0]", "docker.io", (Location("mirrors[0].locations[0]", "m.example/hub"),))
+
+
+@pytest.mark.parametrize(
+    "image, pin, written",
+    [
+        ("x/a:1", Pin(), f"m.example/hub/x/a:1@{DIGEST}"),
+        ("x/a", Pin(), f"m.example/hub/x/a@{DIGEST}"),
+        ("x/a:1", Pin(style="digest"), f"m.example/hub/x/a@{DIGEST}"),
+        ("x/a:1", Pin(style="tag"), "m.example/hub/x/a:1"),
+        ("quay.io/x/a:1", Pin(), f"quay.io/x/a:1@{DIGEST}"),
+    ],
+)
+def test_names_and_styles(image, pin, written):
+    outcome, _ = run(pod(image), policy=Policy(pin=pin, mirrors=(MIRROR,)))
+    assert outcome.text() == pod(written)
+
+
+def test_a_warned_run_does_not_fail():
+    outcome, _ = run(pod("x/no:1"), policy=Policy(on_error="warn"))
+    assert not outcome.failed and [one.severity for one in outcome.findings] == ["warning"]
+    assert outcome.text() == pod("x/no:1")
+
+
+def test_list_sees_what_is_settled():
+    work = Run(Policy(), everything=True)
+    work.survey.file(File("a", pod(f"x/a@{ELSEWHERE}")))
+    (row,) = work.plan()
+    assert row[0].value == f"x/a@{ELSEWHERE}"
+
+
+def test_places_of_several_files():
+    files = [File("a", "# c\n" + pod("x/no:1")), File("b", pod("x/no:1"))]
+    work, where = Run(Policy()), Where()
+    for file in files:
+        work.survey.file(file)
+    assert [where(site)[:3] for site in work.survey.sites] == [("a", 9, 12), ("b", 8, 12)]
+
+
+def test_no_message_holds_what_a_terminal_obeys():
+    outcome, _ = run(
+        pod('"a\\e[31mb"', extra="  annotations: {pindown.dev/keep: ''}\n"), pod('"${\\e[31m}"'), pod('"\\a"')
+    )
+    assert len(outcome.findings) == 3
+    assert [one for one in outcome.findings if not one.message.isprintable()] == []
+
+
+def test_nobody_is_asked_about_what_is_left_to_others():
+    outcome, table = run(pod("auto"), pod("x/a:1", comment=" # x-release-please-version"), rendered=False)
+    assert (outcomes(outcome), table.batches) == (["kept", "kept"], [])
