@@ -84,15 +84,17 @@ def run(found: ResourceList, flags: Mapping[str, Any], environ: Mapping[str, str
     config = function_config(found)
     job = Job.begin(settings.gather(flags, environ, os.getcwd(), function_config=config, default_timeout=45))
     resolver, where = job.resolver(), ByAnnotation()
-    outcome = transform(found, job.settings.policy, resolver, where)
+    outcome = transform(found, job.settings.policy, resolver, where, everything=job.settings.format == "json")
     code = job.report(outcome, where, resolver)
     console.write_result(_answer(found, outcome, job.settings.policy))
     return code
 
 
-def transform(found: ResourceList, policy: Policy, resolver: Resolver, where: Where) -> Outcome:
-    """The main job over the items of a ResourceList."""
-    work = Run(policy, where=where)
+def transform(
+    found: ResourceList, policy: Policy, resolver: Resolver, where: Where, everything: bool = False
+) -> Outcome:
+    """The main job over the items of a ResourceList; `everything`: with a decision for what is left alone too."""
+    work = Run(policy, where=where, everything=everything)
     problem = _problem(found)
     if problem is None:
         if found.items:

@@ -61,7 +61,7 @@ def transform(
     files: Sequence[File], findings: Sequence[Finding], rendered: bool, gathered: Settings, where: Where, resolver: Any
 ) -> Outcome:
     """The main job over files; no object in any of them is a finding, since an empty answer would delete what runs."""
-    work = Run(gathered.policy, rendered, where)
+    work = Run(gathered.policy, rendered, where, everything=gathered.format == "json")
     for file in files:
         work.survey.file(file)
     outcome = work.finish(files, resolver)
