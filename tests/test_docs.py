@@ -32,9 +32,9 @@ EXAMPLES = ROOT / "examples"
 PACKAGE = ROOT / "transformer"
 
 #: Calls whose first argument is a rule id.
-EMITTERS = ("Refusal", "Finding", "TransportError", "refused", "__init__")
+EMITTERS = ("Refusal", "Finding", "_Verdict", "TransportError", "refused", "__init__")
 #: Tables whose values begin with a rule id.
-TABLES = ("_ODDITIES", "_JUDGED")
+TABLES = ("_JUDGED",)
 RULE = re.compile(r"[a-z0-9]+(?:-[a-z0-9]+)*")
 
 
@@ -323,7 +323,7 @@ def findings_page() -> str:
         ("rule, step = 'mirror-missing', f'copy {x}'", {"mirror-missing"}),
         ("rule, cause = TABLE.get(status, ('registry-error', 'why'))", {"registry-error"}),
         ("_JUDGED = {404: ('not-found', 'a', 'b')}", {"not-found"}),
-        ("_ODDITIES: Any = {'list': ('unreadable', 'error', 'a')}", {"unreadable"}),
+        ("_VERDICTS = {'list': _Verdict('unreadable', 'error', 'a')}", {"unreadable"}),
     ],
 )
 def test_rules_are_found_in_source(source, rules):
