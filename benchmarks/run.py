@@ -8,6 +8,7 @@ Asserts nothing; quote ratios of one run. Whole-process figures are medians of f
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import sys
@@ -58,13 +59,25 @@ def lookups(directory: Path) -> None:
     def delay(request: Request) -> Fault | None:
         return slow if "/manifests/" in request.path else None
 
-    for title, auth in (
-        ("anonymous", ()),
-        ("Bearer, one token a repository", {name.partition(":")[0] for name in names}),
+    def basic(request: Request) -> Fault | None:
+        known = request.headers.get("authorization", "").startswith("Basic ")
+        return delay(request) if known else slow._replace(status=401, headers={"WWW-Authenticate": "Basic realm=x"})
+
+    def bearer(request: Request) -> Fault | None:
+        return slow
+
+    for title, auth, fault in (
+        ("anonymous", (), delay),
+        ("Basic", (), basic),
+        ("Bearer, one token a repository, 100 ms each", {name.partition(":")[0] for name in names}, bearer),
     ):
-        with EmbeddedRegistry(layout, auth=auth, fault=delay) as registry:
+        with EmbeddedRegistry(layout, auth=auth, fault=fault) as registry:
             path = directory / "lookups.yaml"
             path.write_text(inputs.lookups(registry.host))
+            # A login for Basic; the token server of Bearer gives a token to anybody.
+            login = {registry.host: {"username": "user", "password": "password"}} if title == "Basic" else {}
+            (directory / "config.json").write_text(json.dumps({"auths": login}))
+            os.environ["DOCKER_CONFIG"] = str(directory)
             for tool, command in (("pindown", PINDOWN), *peers()):
                 registry.log.clear()
                 registry.peak = 0

@@ -21,6 +21,7 @@ DEMO = ROOT / "fixtures" / "demo"
 #: Variables of the developer that would change what a test sees; those that end in _ are prefixes.
 LEAKS = (
     *("PINDOWN_", "XDG_", "KUSTOMIZE_", "ARGOCD_", "GITHUB_", "HELM_"),
+    *("AWS_", "AZURE_", "GOOGLE_", "GCE_", "CLOUDSDK_"),
     *("DOCKER_CONFIG", "DOCKER_AUTH_CONFIG", "REGISTRY_AUTH_FILE", "KUBECONFIG"),
     *("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "NO_PROXY", "SSL_CERT_FILE", "SSL_CERT_DIR"),
     *("NO_COLOR", "FORCE_COLOR", "CLICOLOR", "CLICOLOR_FORCE", "COLUMNS", "LINES"),

@@ -1,11 +1,12 @@
 from __future__ import annotations
 
 import socket
+import time
 
 import pytest
 
 from transformer.registry import addresses
-from transformer.registry.addresses import LOCAL, OPEN, STRICT, Dialler, is_loopback_name, kind, resolve
+from transformer.registry.addresses import LOCAL, OPEN, STRICT, Dialler, is_loopback_name, kind, literal_kind, resolve
 from transformer.registry.transport import ForbiddenAddress, TransportError
 
 
@@ -154,43 +155,145 @@ def test_refused_is_unreachable_and_final():
     assert str(caught.value) == f"127.0.0.1:{port}: connection refused"
 
 
-def _stub_open(monkeypatch, results):
-    """Connections that end as told by address: an exception, or a fine one. Gives the order of tries."""
-    tried = []
+class Silent:
+    """An address that takes no more connections and says nothing: its queue is full and nobody takes one out."""
 
-    def open_(self, family, where, timeout):
-        tried.append(where[0])
-        if isinstance(results[where[0]], Exception):
-            raise results[where[0]]
-        return results[where[0]]
+    def __init__(self, family, address, port=0):
+        self.socket = socket.socket(family)
+        self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        self.socket.bind((address, port))
+        self.socket.listen(0)
+        self.port = self.socket.getsockname()[1]
+        self.clients = []
+        for _ in range(4):
+            client = socket.socket(family)
+            client.setblocking(False)
+            client.connect_ex((address, self.port))
+            self.clients.append(client)
 
-    monkeypatch.setattr(addresses.Dialler, "_open", open_)
-    return tried
+    def __enter__(self):
+        return self
 
-
-def test_a_family_that_leads_nowhere_costs_one_timeout_and_is_remembered(monkeypatch):
-    _names(monkeypatch, "2001:db8::1", "2001:db8::2", "192.0.2.1")
-    tried = _stub_open(monkeypatch, {"2001:db8::1": TimeoutError(), "2001:db8::2": TimeoutError(), "192.0.2.1": "fine"})
-    dialler = Dialler(1)
-    assert dialler.dial("dual.test", 443, STRICT, 1) == "fine"
-    assert tried == ["2001:db8::1", "192.0.2.1"]
-    assert dialler.dial("dual.test", 443, STRICT, 1) == "fine"
-    assert tried[2:] == ["192.0.2.1"]
-
-
-def test_another_address_of_a_family_is_tried_after_a_refusal(monkeypatch):
-    _names(monkeypatch, "192.0.2.1", "192.0.2.2")
-    tried = _stub_open(
-        monkeypatch, {"192.0.2.1": ConnectionRefusedError(111, "Connection refused"), "192.0.2.2": "fine"}
-    )
-    assert Dialler(1).dial("two.test", 443, STRICT, 1) == "fine"
-    assert tried == ["192.0.2.1", "192.0.2.2"]
+    def __exit__(self, *args):
+        for one in (*self.clients, self.socket):
+            one.close()
 
 
-def test_silence_is_a_timeout_that_may_be_retried(monkeypatch):
-    _names(monkeypatch, "192.0.2.1")
-    _stub_open(monkeypatch, {"192.0.2.1": TimeoutError()})
+@pytest.fixture
+def tried(monkeypatch):
+    """The addresses that connections were begun to, in order."""
+    found, begin = [], addresses.Race.begin
+
+    def watched(self, address):
+        found.append(address[1])
+        begin(self, address)
+
+    monkeypatch.setattr(addresses.Race, "begin", watched)
+    return found
+
+
+@pytest.fixture
+def dual():
+    """127.0.0.1 listens and 127.0.0.2 is silent, on the same port; gives the port."""
+    with _Listener() as listener, Silent(socket.AF_INET, "127.0.0.2", listener.port):
+        yield listener.port
+
+
+def test_silence_costs_a_moment_once_and_is_remembered(monkeypatch, tried, dual):
+    _names(monkeypatch, "127.0.0.2", "127.0.0.1")
+    dialler = Dialler(20)
+    began = time.monotonic()
+    for _ in range(5):
+        dialler.dial("dual.test", dual, OPEN, 20).close()
+    assert time.monotonic() - began < 10
+    assert tried == ["127.0.0.2", *["127.0.0.1"] * 5]
+
+
+def test_what_has_worked_is_tried_first_and_the_rest_when_it_falls_silent(monkeypatch, tried, dual):
+    _names(monkeypatch, "127.0.0.1", "127.0.0.2")
+    dialler = Dialler(20)
+    dialler._worked["dual.test"] = "127.0.0.2"
+    dialler.dial("dual.test", dual, OPEN, 20).close()
+    dialler.dial("dual.test", dual, OPEN, 20).close()
+    assert tried == ["127.0.0.2", "127.0.0.1", "127.0.0.1"]
+
+
+def test_ipv6_that_leads_nowhere_falls_to_ipv4(monkeypatch, tried):
+    with _Listener() as listener:
+        try:
+            blackhole = Silent(socket.AF_INET6, "::1", listener.port)
+        except OSError:
+            pytest.skip("accepted in CI: this machine has no IPv6 loopback")
+        with blackhole:
+            _names(monkeypatch, "::1", "127.0.0.1")
+            sock = Dialler(20).dial("dual.test", listener.port, OPEN, 20)
+            assert sock.getpeername() == ("127.0.0.1", listener.port)
+            sock.close()
+    assert tried == ["::1", "127.0.0.1"]
+
+
+def test_the_families_take_turns(monkeypatch):
+    _names(monkeypatch, "2001:db8::1", "2001:db8::2", "192.0.2.1", "192.0.2.2")
+    ordered = Dialler(1)._ordered("dual.test", resolve("dual.test", 443))
+    assert [address for _, address, _ in ordered] == ["2001:db8::1", "192.0.2.1", "2001:db8::2", "192.0.2.2"]
+
+
+def test_another_address_is_tried_at_once_after_a_refusal(monkeypatch, tried):
+    with _Listener() as listener:
+        _names(monkeypatch, "127.0.0.3", "127.0.0.1")
+        Dialler(20).dial("two.test", listener.port, OPEN, 20).close()
+    assert tried == ["127.0.0.3", "127.0.0.1"]
+
+
+def test_a_refusal_is_told_rather_than_silence(monkeypatch, dual):
+    _names(monkeypatch, "127.0.0.2", "127.0.0.3")
+    with pytest.raises(TransportError, match="connection refused"):
+        Dialler(0.3).dial("two.test", dual, OPEN, 30)
+
+
+def test_silence_is_a_timeout_that_may_be_retried(monkeypatch, dual):
+    _names(monkeypatch, "127.0.0.2")
     with pytest.raises(TransportError) as caught:
-        Dialler(5).dial("silent.test", 443, STRICT, 30)
-    assert (caught.value.rule, caught.value.retryable) == ("timeout", True)
-    assert str(caught.value) == "silent.test:443 did not accept a connection within 5 s"
+        Dialler(0.2).dial("silent.test", dual, OPEN, 30)
+    assert (caught.value.rule, caught.value.retryable, caught.value.connected) == ("timeout", True, False)
+    assert str(caught.value) == f"silent.test:{dual} did not accept a connection within 0.2 s"
+
+
+def test_a_race_closes_what_it_does_not_give_out(monkeypatch, dual):
+    made, plain = [], socket.socket
+
+    def counted(*args):
+        made.append(plain(*args))
+        return made[-1]
+
+    _names(monkeypatch, "127.0.0.2", "127.0.0.1")
+    monkeypatch.setattr(socket, "socket", counted)
+    winner = Dialler(20).dial("dual.test", dual, OPEN, 20)
+    assert [one.fileno() != -1 for one in made] == [False, True]
+    winner.close()
+
+
+@pytest.mark.parametrize(
+    ("host", "expected"),
+    [
+        ("registry.test", ""),
+        ("10.0.0.1", ""),
+        ("[2001:db8::1]", ""),
+        ("metadata.test", ""),
+        ("1270", "unspecified"),
+        ("localhost", "loopback"),
+        ("[::1]", "loopback"),
+        ("127.1", "loopback"),
+        ("0x7f000001", "loopback"),
+        ("2130706433", "loopback"),
+        ("2852039166", "metadata"),
+        ("169.254.43518", "metadata"),
+        ("[::ffff:169.254.169.254]", "metadata"),
+        ("Metadata.Google.Internal", "metadata"),
+        ("0", "unspecified"),
+        ("224.0.0.1", "multicast"),
+    ],
+)
+def test_hosts_as_written(monkeypatch, host, expected):
+    monkeypatch.setattr(socket, "getaddrinfo", lambda *args, **rest: pytest.fail("asked"))
+    assert literal_kind(host) == expected

@@ -148,3 +148,43 @@ def test_a_503_does_not():
     with pytest.raises(Refused):
         rig.send()
     assert rig.gate.paused() == 0
+
+
+# A place from which nothing was ever heard.
+
+DEAD = TransportError("timeout", "silent", retryable=True, connected=False)
+
+
+def failures(rig, count):
+    found = []
+    for _ in range(count):
+        with pytest.raises(TransportError) as caught:
+            rig.send()
+        found.append(caught.value)
+    return found
+
+
+def test_what_never_answered_is_not_asked_again():
+    rig = Rig(DEAD)
+    assert failures(rig, 5) == [DEAD] * 5
+    assert len(rig.sent) == 4  # the attempts of the first
+
+
+@pytest.mark.parametrize("outcome", [BROKEN, REFUSED])
+def test_a_failure_after_something_was_heard_says_nothing_about_the_next(outcome):
+    rig = Rig(outcome)
+    failures(rig, 2)
+    assert len(rig.sent) in (2, 8)
+
+
+def test_one_answer_keeps_the_door_open():
+    rig = Rig(answer(404), DEAD)
+    assert rig.send().status == 404
+    failures(rig, 2)
+    assert len(rig.sent) == 9
+
+
+def test_an_answer_after_silence_opens_it():
+    rig = Rig(DEAD, answer(404))
+    assert rig.send().status == 404
+    assert rig.gate.down is None

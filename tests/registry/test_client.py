@@ -153,7 +153,7 @@ BAD = {
         lambda seen: Answer(401),
         "no-permission",
         ["not found or no permission", "HTTP 401", "asked as anonymous"],
-        [HEAD],
+        [HEAD, "GET /v2/"],
     ),
     "401 with a challenge that nobody can answer": (
         lambda seen: Answer(401, {"WWW-Authenticate": "Negotiate"}),

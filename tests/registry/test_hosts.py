@@ -53,9 +53,9 @@ def test_impossible_ports(registry):
 
 def test_what_a_rule_says():
     hosts = Hosts([INSECURE, PRIVATE])
-    assert hosts.endpoint("private.test")[3:] == ("ca.pem", 3, False)
-    assert hosts.endpoint("other.test")[3:] == (None, None, True)
-    assert hosts.endpoint("plain.test:5000")[3:] == (None, None, True)
+    assert hosts.endpoint("private.test")[3:6] == ("ca.pem", 3, False)
+    assert hosts.endpoint("other.test")[3:6] == (None, None, True)
+    assert hosts.endpoint("plain.test:5000")[3:6] == (None, None, True)
 
 
 @pytest.mark.parametrize(
@@ -96,3 +96,18 @@ def test_anything_of_a_rules_shape_is_a_rule():
         host, insecure, ca_bundle, max_concurrency, credentials_allowed = "x.test", True, None, None, True
 
     assert Hosts([Other()]).endpoint("x.test").url.scheme == "http"
+    assert Hosts([Other()]).endpoint("x.test").trusted_realms == ()
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1:5443", "localhost:5443", "[::1]:5443"])
+def test_a_ca_bundle_means_https_on_loopback_too(host):
+    assert Hosts([RegistryRule(host, ca_bundle="ca.pem")]).endpoint(host).url.scheme == "https"
+    assert Hosts([RegistryRule(host, insecure=True)]).endpoint(host).url.scheme == "http"
+    assert Hosts([RegistryRule(host, max_concurrency=2)]).endpoint(host).url.scheme == "http"
+    assert Hosts([RegistryRule("other", ca_bundle="ca.pem")]).endpoint(host).url.scheme == "http"
+
+
+def test_trusted_realms_are_carried_and_need_not_be_there():
+    rule = RegistryRule("r.test", trusted_realms=("auth.test",))
+    assert Hosts([rule]).endpoint("r.test").trusted_realms == ("auth.test",)
+    assert Hosts().endpoint("r.test").trusted_realms == ()

@@ -123,14 +123,14 @@ def test_basic_from_config_json(docker_registry_basic, login):
     assert ask(docker_registry_basic.host, "room/private:1", keychain=keychain).digest == built.digest
     problem = refusal(ask(docker_registry_basic.host, "room/absent:1", keychain=keychain))
     assert problem.rule == "not-found"
-    assert "asked as config.json at ~/.docker/config.json" in problem.message
+    assert "asked as ~/.docker/config.json (key " in problem.message
 
 
 def test_basic_with_a_wrong_password(docker_registry_basic, login):
     keychain = login(docker_registry_basic.host, username=registries.USER, password="canary-4711")
     problem = refusal(ask(docker_registry_basic.host, "room/private:1", keychain=keychain))
     assert problem.rule == "no-permission"
-    assert "asked as config.json at ~/.docker/config.json" in problem.message
+    assert "asked as ~/.docker/config.json (key " in problem.message
     assert "canary" not in str(problem)
 
 

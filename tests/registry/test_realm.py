@@ -34,6 +34,25 @@ LOOPBACK = Endpoint("127.0.0.1:5000", Url("http", "127.0.0.1", 5000), LOCAL)
         ("registry.gitlab.com", "gitlab.org"),
         ("azurecr.io", "two.azurecr.io"),
         ("", "x"),
+        ("a.s3.amazonaws.com", "b.s3.amazonaws.com"),
+        ("a.s3.us-east-1.amazonaws.com", "b.s3.us-east-1.amazonaws.com"),
+        ("1.dkr.ecr.us-east-1.amazonaws.com", "2.dkr.ecr.us-east-1.amazonaws.com"),
+        ("1.dkr.ecr.us-east-1.amazonaws.com", "x.us-east-1.elb.amazonaws.com"),
+        ("1.dkr.ecr.cn-north-1.amazonaws.com.cn", "2.dkr.ecr.cn-north-1.amazonaws.com.cn"),
+        ("1.dkr-ecr.us-east-1.on.aws", "2.dkr-ecr.us-east-1.on.aws"),
+        ("a.blob.core.windows.net", "b.blob.core.windows.net"),
+        ("a.westeurope.cloudapp.azure.com", "b.westeurope.cloudapp.azure.com"),
+        ("a.storage.googleapis.com", "b.storage.googleapis.com"),
+        ("a.oss-cn-beijing.aliyuncs.com", "b.oss-cn-beijing.aliyuncs.com"),
+        ("foo.co.uk", "bar.co.uk"),
+        ("a.foo.co.uk", "a.bar.co.uk"),
+        ("foo.com.br", "bar.com.br"),
+        ("foo.or.jp", "bar.or.jp"),
+        ("foo.gouv.fr", "bar.gouv.fr"),
+        ("foo.co.in", "bar.co.in"),
+        ("foo.govt.nz", "bar.govt.nz"),
+        ("co.uk", "foo.co.uk"),
+        ("gcr.io", "evil.gcr.io"),
     ],
 )
 def test_other_sites_see_no_credential(registry, realm):
@@ -102,6 +121,60 @@ def test_realms_that_are_not_asked(realm):
 def test_realms(endpoint, realm, forbidden, trusted):
     judged = judge(realm, endpoint)
     assert (judged.forbidden, judged.trusted) == (forbidden, trusted)
+
+
+NAMING = SECURE._replace(trusted_realms=("auth.elsewhere.com", "https://sso.test:8443/docker/", "127.0.0.1:9000"))
+
+
+@pytest.mark.parametrize(
+    "realm",
+    [
+        "https://auth.elsewhere.com:8443/token",
+        "https://evil.auth.elsewhere.com/token",
+        "https://auth.elsewhere.com.evil.org/token",
+        "https://elsewhere.com/token",
+        "https://sso.test/docker/token",
+        "https://sso.test:8443/",
+        "https://sso.test:8443/dockerx",
+        "https://sso.test:8443/docker/../other",
+        "https://sso.test:8443/?x=/docker/",
+        "https://127.0.0.1:9001/",
+    ],
+)
+def test_what_trusted_realms_do_not_mean(realm):
+    judged = judge(realm, NAMING)
+    assert (judged.trusted, judged.forbidden) == (False, STRICT)
+
+
+@pytest.mark.parametrize(
+    "realm",
+    [
+        "https://auth.elsewhere.com/token",
+        "https://AUTH.elsewhere.com:443/any/path?x=1",
+        "https://sso.test:8443/docker",
+        "https://sso.test:8443/docker/token?a=b",
+        "https://127.0.0.1:9000/token",
+    ],
+)
+def test_trusted_realms_see_the_credential_wherever_they_are(realm):
+    judged = judge(realm, NAMING)
+    assert (judged.trusted, judged.forbidden) == (True, OPEN)
+
+
+def test_a_trusted_realm_is_still_no_downgrade():
+    with pytest.raises(TransportError, match="is plain http, and the registry itself is not"):
+        judge("http://auth.elsewhere.com/token", SECURE._replace(trusted_realms=("http://auth.elsewhere.com",)))
+
+
+@pytest.mark.parametrize("entry", ["", "*", "ftp://auth.elsewhere.com", "https://u:p@auth.elsewhere.com", "a b"])
+def test_an_entry_that_is_no_host_trusts_nobody(entry):
+    assert not judge("https://auth.elsewhere.com/", SECURE._replace(trusted_realms=(entry,))).trusted
+
+
+def test_an_url_that_cannot_be_read_is_not_quoted():
+    with pytest.raises(TransportError) as caught:
+        judge("https://user:canary-4711@host\u2100.test/", SECURE)
+    assert "canary" not in str(caught.value) and "cannot be read as an URL" in str(caught.value)
 
 
 @pytest.mark.parametrize("kind", ["link-local", "metadata", "unspecified", "multicast"])

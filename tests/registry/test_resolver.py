@@ -336,7 +336,7 @@ def test_a_signal_during_a_lookup_ends_the_process(number):
 def test_a_bug_of_ours_is_raised_and_not_an_answer(monkeypatch):
     from transformer.registry.client import Client
 
-    def broken(self, run, reference):
+    def broken(self, run, reference, scope):
         raise ZeroDivisionError("ours")
 
     monkeypatch.setattr(Client, "describe", broken)

@@ -26,27 +26,29 @@ from tests.registry.faults import (
 )
 from transformer.policy.questions import Question, Resolved
 from transformer.registry.hosts import RegistryRule
-from transformer.registry.keychain import Credential, KeychainError
+from transformer.registry.keychain import Credential, Keychain, KeychainError
 
 FINE = Resolved(digest_of(content_of("/v2/team/app")), IMAGE)
 BASIC = Answer(401, {"WWW-Authenticate": 'Basic realm="x"'})
 CANARY = "canary-4711"
 
 
-class Keys:
-    """A keychain with one answer."""
+class Keys(Keychain):
+    """A keychain with one source, itself, which has these answers (or raises)."""
 
-    def __init__(self, answer):
-        self.answer, self.asked = answer, []
+    def __init__(self, *answers, deferred=False):
+        super().__init__((self,))
+        self.deferred, self.answers, self.asked = deferred, answers, []
 
-    def resolve(self, host, repository):
-        self.asked.append((host, repository))
-        if isinstance(self.answer, Exception):
-            raise self.answer
-        return self.answer
-
-    def describe(self, host, repository):
+    def about(self, wanted):
         return "for tests"
+
+    def resolve(self, wanted):
+        self.asked.append((wanted.host, wanted.repository))
+        for answer in self.answers:
+            if isinstance(answer, Exception):
+                raise answer
+        return self.answers
 
 
 USER = Credential("config.json at ~/x", "user", CANARY)

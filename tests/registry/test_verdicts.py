@@ -118,3 +118,20 @@ def test_a_token_server(status, rule):
     problem = token_refused(NGINX, HUB, "auth.docker.io", response(status), "").refusal
     assert problem.rule == rule
     assert "the token server auth.docker.io of registry-1.docker.io gave no token" in problem.message
+
+
+@pytest.mark.parametrize(
+    ("said", "shown"),
+    [
+        ("IPv6 a::b is fine ## here", "IPv6 a::b is fine ## here"),
+        ("::error::owned", ":\N{REPLACEMENT CHARACTER}error::owned"),
+        ("\n ::set-output name=a::b", "\N{REPLACEMENT CHARACTER} :\N{REPLACEMENT CHARACTER}set-output name=a::b"),
+        ("x ##[add-path]/x", "x #\N{REPLACEMENT CHARACTER}[add-path]/x"),
+        ("##vso[task.x]y", "#\N{REPLACEMENT CHARACTER}vso[task.x]y"),
+        ("a\N{RIGHT-TO-LEFT OVERRIDE}b\x1b[31m", "a\N{REPLACEMENT CHARACTER}b\N{REPLACEMENT CHARACTER}[31m"),
+    ],
+)
+def test_a_registrys_words_are_no_commands(said, shown):
+    import json
+
+    assert words(json.dumps({"errors": [{"message": said}]}).encode()) == shown

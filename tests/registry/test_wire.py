@@ -283,3 +283,67 @@ def test_an_error_body_is_cut_and_its_truncation_forgiven():
         assert len(transport.send(request(server), deadline).body) == 64 * 1024
         assert transport.send(request(server, "POST"), deadline).status == 403
         transport.close()
+
+
+def test_an_encoded_error_body_is_left_out():
+    import gzip
+
+    packed = gzip.compress(bytes(50 << 20))
+    with FaultServer(lambda seen: Answer(403, {"Content-Encoding": "gzip"}, packed)) as server:
+        transport, deadline = wire()
+        response = transport.send(request(server), deadline)
+        assert (response.status, response.body) == (403, b"")
+        transport.close()
+
+
+def test_a_secret_that_is_repeated_is_hidden_unless_it_would_be_pinned():
+    header = ("Authorization", "Bearer canary-4711")
+    for status, kind, hidden in ((403, "application/json", True), (200, "text/html", True), (200, IMAGE, False)):
+        answer = Answer(status, {"Content-Type": kind}, b"you sent canary-4711")
+        with FaultServer(lambda seen, answer=answer: answer) as server:
+            transport, deadline = wire()
+            body = transport.send(request(server, headers=(header,)), deadline).body
+            assert (b"canary" not in body) is hidden
+            transport.close()
+
+
+@pytest.mark.parametrize("begun", [False, True])
+def test_a_late_answer_says_whether_anything_was_heard(begun):
+    head = b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\n" if begun else b""
+
+    def answer(handler):
+        handler.wfile.write(head)
+        server.stopped.wait(10)
+
+    import time
+
+    with FaultServer(lambda seen: answer) as server:
+        transport = Wire(Watch(time.monotonic), Dialler(2), time.monotonic)
+        with pytest.raises(TransportError) as caught:
+            transport.send(request(server), time.monotonic() + 0.3)
+        transport.close()
+    assert (caught.value.rule, caught.value.connected) == ("timeout", begun)
+
+
+def test_connections_are_shared_by_many_threads_without_mixing_answers():
+    """A HEAD's answer has to be read before its connection goes to another thread."""
+    import threading
+
+    with FaultServer(lambda seen: Answer(200, {"X-Path": seen.path})) as server:
+        transport, deadline = wire()
+        wrong = []
+
+        def work(number):
+            for turn in range(20):
+                url = Url("http", "127.0.0.1", server.server_address[1], f"/{number}/{turn}")
+                response = transport.send(Request("HEAD", url, forbidden=LOCAL), deadline)
+                if response.header("x-path") != url.target:
+                    wrong.append(url.target)
+
+        threads = [threading.Thread(target=work, args=(number,)) for number in range(16)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join(30)
+        transport.close()
+    assert (wrong, transport.sent) == ([], 320)

@@ -6,7 +6,10 @@ between the check and the connection. Private networks (RFC 1918) are ordinary h
 
 from __future__ import annotations
 
+import errno
 import ipaddress
+import os
+import selectors
 import socket
 import time
 from collections.abc import Callable
@@ -23,8 +26,13 @@ OPEN: frozenset[str] = frozenset()
 
 #: Instance metadata services outside link-local: AWS over IPv6, Alibaba Cloud; and the one that everybody knows.
 _METADATA = frozenset(ipaddress.ip_address(text) for text in ("169.254.169.254", "fd00:ec2::254", "100.100.100.200"))
+#: Names of the same services: judged as written, because behind a proxy nothing else of a host can be judged.
+_METADATA_NAMES = frozenset(("metadata", "metadata.google.internal", "metadata.goog", "instance-data.ec2.internal"))
 _NAT64 = ipaddress.ip_network("64:ff9b::/96")
 _THIS_NETWORK = ipaddress.ip_network("0.0.0.0/8")
+
+#: Seconds of silence after which the next address of a host is tried as well (RFC 8305 §5).
+STAGGER = 0.25
 
 Address = tuple[socket.AddressFamily, str, tuple[str, int]]
 
@@ -63,6 +71,23 @@ def is_loopback_name(host: str) -> bool:
         return False
 
 
+def literal_kind(host: str) -> str:
+    """`kind` for a host as written, in any spelling of an address that resolvers take; "" for a name. Asks nobody."""
+    name = host.strip("[]").lower()
+    if name in _METADATA_NAMES:
+        return "metadata"
+    if is_loopback_name(host):
+        return "loopback"
+    try:
+        return kind(name)
+    except ValueError:
+        pass
+    try:
+        return kind(socket.inet_ntoa(socket.inet_aton(name)))
+    except (OSError, ValueError):
+        return ""
+
+
 def resolve(host: str, port: int) -> list[Address]:
     """The addresses of a host, in the order to try. Raises TransportError when there are none."""
     if host == "localhost" or host.endswith(".localhost"):
@@ -83,11 +108,12 @@ def resolve(host: str, port: int) -> list[Address]:
 
 
 class Dialler:
-    """Opens connections to judged addresses and remembers which address family works for a host."""
+    """Opens connections to judged addresses and remembers for each host which one worked and which were silent."""
 
     def __init__(self, connect_timeout: float, clock: Callable[[], float] = time.monotonic) -> None:
         self._timeout, self._clock = connect_timeout, clock
-        self._family: dict[str, socket.AddressFamily] = {}
+        self._worked: dict[str, str] = {}
+        self._silent: dict[str, frozenset[str]] = {}
 
     def dial(self, host: str, port: int, forbidden: frozenset[str], timeout: float) -> socket.socket:
         """A connected socket with no delay. Raises ForbiddenAddress before anything is sent, or TransportError."""
@@ -96,39 +122,114 @@ class Dialler:
             found = kind(address)
             if found in forbidden:
                 raise ForbiddenAddress(host, address, found)
-        return self._connect(host, port, addresses, min(timeout, self._timeout))
+        return self._connect(host, port, addresses, max(min(timeout, self._timeout), 0.001))
 
     def _connect(self, host: str, port: int, addresses: list[Address], timeout: float) -> socket.socket:
-        known = self._family.get(host)
-        addresses = sorted(addresses, key=lambda item: item[0] != known)
-        failure: OSError = OSError("no address")
-        silent: set[socket.AddressFamily] = set()
-        for family, _, where in addresses:
-            # A family that leads nowhere costs one timeout, however many addresses it has.
-            if family in silent:
-                continue
-            try:
-                sock = self._open(family, where, timeout)
-            except TimeoutError as error:
-                silent.add(family)
-                failure = error
-            except OSError as error:
-                failure = error
-            else:
-                self._family[host] = family
-                return sock
-        raise _refused(host, port, failure, timeout)
+        """The first address to answer; the next one is tried when the one before has said nothing for a moment."""
+        ordered = self._ordered(host, addresses)
+        stagger = min(STAGGER, timeout / (len(ordered) + 1))
+        end = self._clock() + timeout
+        with Race() as race:
+            for number, address in enumerate(ordered, 1):
+                race.begin(address)
+                patience = stagger if number < len(ordered) else end - self._clock()
+                winner = self._wait(race, patience)
+                if winner is not None:
+                    self._learn(host, winner[1], race.silent())
+                    winner[0].settimeout(timeout)
+                    return winner[0]
+            self._learn(host, None, race.silent())
+            raise _refused(host, port, race.failure(), timeout)
 
-    def _open(self, family: socket.AddressFamily, where: tuple[str, int], timeout: float) -> socket.socket:
-        sock = socket.socket(family, socket.SOCK_STREAM)
+    def _wait(self, race: Race, seconds: float) -> tuple[socket.socket, str] | None:
+        end = self._clock() + seconds
+        while race.running and (left := end - self._clock()) > 0:
+            winner = race.wait(left)
+            if winner is not None:
+                return winner
+        return None
+
+    def _ordered(self, host: str, addresses: list[Address]) -> list[Address]:
+        """What worked first, what was silent last; the families take turns, so that none of them holds up the other."""
+        turns: dict[int, int] = {}
+        worked, silent = self._worked.get(host), self._silent.get(host, frozenset())
+        keyed = []
+        for address in addresses:
+            turn = turns[address[0]] = turns.get(address[0], -1) + 1
+            keyed.append(((address[1] in silent, address[1] != worked, turn), address))
+        return [address for _, address in sorted(keyed, key=lambda item: item[0])]
+
+    def _learn(self, host: str, worked: str | None, silent: frozenset[str]) -> None:
+        known = self._silent.get(host, frozenset()) | silent
+        if worked is not None:
+            self._worked[host] = worked
+        self._silent[host] = known - {worked} if worked is not None else known
+
+
+class Race:
+    """Connections under way to several addresses of one host (RFC 8305); closes all but the one that was given out."""
+
+    def __init__(self) -> None:
+        self._selector = selectors.DefaultSelector()
+        self._failure: OSError | None = None
+
+    def begin(self, address: Address) -> None:
+        """Starts to connect; a failure that shows at once is kept like a later one."""
+        family, name, where = address
         try:
+            sock = socket.socket(family, socket.SOCK_STREAM)
+        except OSError as error:  # a family that this machine does not have
+            self._failure = error
+            return
+        try:
+            sock.setblocking(False)
             sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-            sock.settimeout(max(timeout, 0.001))
-            sock.connect(where)
+            code = sock.connect_ex(where)
         except BaseException:
             sock.close()
             raise
-        return sock
+        if code in (0, errno.EINPROGRESS):
+            self._selector.register(sock, selectors.EVENT_WRITE, (sock, name))
+        else:
+            self._lose(sock, code)
+
+    def wait(self, seconds: float) -> tuple[socket.socket, str] | None:
+        """The first connection that stands, with its address; None when there is none so far."""
+        for key, _ in self._selector.select(seconds):
+            sock, name = key.data
+            self._selector.unregister(sock)
+            code = sock.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
+            if not code:
+                return sock, name
+            self._lose(sock, code)
+        return None
+
+    @property
+    def running(self) -> bool:
+        """Whether any connection may still come about."""
+        return len(self._selector.get_map()) > 0
+
+    def silent(self) -> frozenset[str]:
+        """The addresses that have said nothing."""
+        return frozenset(key.data[1] for key in self._selector.get_map().values())
+
+    def failure(self) -> OSError:
+        """Why there is no connection: refused by the host itself, else silence, else what the system says."""
+        refused = isinstance(self._failure, ConnectionError)
+        return self._failure if self._failure is not None and (refused or not self.running) else TimeoutError()
+
+    def _lose(self, sock: socket.socket, code: int) -> None:
+        sock.close()
+        if not isinstance(self._failure, ConnectionError):
+            self._failure = OSError(code, os.strerror(code))
+
+    def __enter__(self) -> Race:
+        return self
+
+    def __exit__(self, *args: object) -> None:
+        for key in list(self._selector.get_map().values()):
+            key.data[0].close()
+        self._selector.close()
 
 
 def _refused(host: str, port: int, failure: OSError, timeout: float) -> TransportError:

@@ -35,6 +35,8 @@ class Attempts:
 
         `once` gets the deadline of one request. Raises TransportError, Refused `rate-limited`, OutOfTime.
         """
+        if isinstance(gate.down, TransportError):
+            raise gate.down
         first: Response | TransportError | None = None
         for attempt in range(self._limits.attempts):
             self._refuse_long_pause(run, gate, reference)
@@ -50,15 +52,20 @@ class Attempts:
             run.pause(pause)
         assert first is not None
         if isinstance(first, TransportError):
+            if not first.connected and not gate.heard:
+                gate.down = first
             raise first
         return first
 
     def _once(self, run: Run, gate: Gate, once: Callable[[float], Response]) -> Response | TransportError:
         with gate.place(run), self._slots.place(run):
             try:
-                return once(run.until(self._limits.request))
+                response = once(run.until(self._limits.request))
             except TransportError as error:
+                gate.heard = gate.heard or error.connected
                 return error
+        gate.heard = True
+        return response
 
     def _pause(
         self, run: Run, gate: Gate, reference: Reference, outcome: Response | TransportError, attempt: int

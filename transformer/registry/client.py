@@ -30,7 +30,8 @@ SCHEMA1_TYPES = frozenset(f"application/vnd.docker.distribution.manifest.v1+{kin
 #: What HEAD is answered by registries that would have answered a GET.
 HEAD_REFUSED = frozenset((400, 403, 404, 405, 406, 501))
 
-Fetch = Callable[[Run, Reference, Request], Reply]
+#: Session.fetch: the run, whose registry, what, and in which credential scope.
+Fetch = Callable[[Run, Reference, Request, str], Reply]
 
 
 class Descriptor(NamedTuple):
@@ -41,14 +42,14 @@ class Descriptor(NamedTuple):
 
 
 class Client:
-    """Lookups through `fetch` (Session.fetch). Every method raises Refused or OutOfTime."""
+    """Lookups through `fetch`. `scope` is whose credentials may be used. Every method raises Refused or OutOfTime."""
 
     def __init__(self, fetch: Fetch) -> None:
         self._fetch = fetch
 
-    def describe(self, run: Run, reference: Reference) -> Descriptor:
+    def describe(self, run: Run, reference: Reference, scope: str = "ambient") -> Descriptor:
         """The descriptor of a tag, or of a digest that must exist."""
-        reply = self._fetch(run, reference, _request("HEAD", reference, f"manifests/{_selector(reference)}"))
+        reply = self._fetch(run, reference, _request("HEAD", reference, f"manifests/{_selector(reference)}"), scope)
         response = reply.response
         if response.status == 200:
             media_type = _media_type(reply)
@@ -58,12 +59,14 @@ class Client:
                 return Descriptor(digest, media_type)
         elif response.status not in HEAD_REFUSED:
             raise by_status(reference, reply.asked, response)
-        return self._get(run, reference, response.status)[0]
+        return self._get(run, reference, scope, response.status)[0]
 
-    def child(self, run: Run, reference: Reference, found: Descriptor, platform: str) -> Descriptor:
+    def child(
+        self, run: Run, reference: Reference, found: Descriptor, platform: str, scope: str = "ambient"
+    ) -> Descriptor:
         """What a descriptor of `reference` means on a platform: the index's child, or itself when it is no index."""
         by_digest = reference._replace(tag=None, digest=found.digest, written=join(reference.name, None, found.digest))
-        descriptor, content = self._get(run, by_digest)
+        descriptor, content = self._get(run, by_digest, scope)
         wanted = parse_platform(platform)
         entries = content.get("manifests")
         if isinstance(entries, list):
@@ -71,13 +74,13 @@ class Client:
             if entry is None:
                 raise _platform_missing(reference, wanted, offered)
             return _from_entry(reference, entry)
-        self._check_config(run, reference, content, wanted)
+        self._check_config(run, reference, content, wanted, scope)
         return descriptor
 
-    def _get(self, run: Run, reference: Reference, head: int = 0) -> tuple[Descriptor, dict[str, Any]]:
+    def _get(self, run: Run, reference: Reference, scope: str, head: int = 0) -> tuple[Descriptor, dict[str, Any]]:
         """GETs a descriptor's content and hashes it; `head` is the status that HEAD was answered."""
         request = _request("GET", reference, f"manifests/{_selector(reference)}")
-        reply = self._fetch_after_head(run, reference, request, head)
+        reply = self._fetch_after_head(run, reference, request, scope, head)
         if reply.response.status != 200:
             earlier = f"HEAD was answered {head}" if head not in (0, 200, reply.response.status) else ""
             raise by_status(reference, reply.asked, reply.response, earlier)
@@ -92,9 +95,9 @@ class Client:
             raise refused("registry-error", reference, cause, step)
         return Descriptor(digest, inside if inside in MEDIA_TYPES else media_type), content
 
-    def _fetch_after_head(self, run: Run, reference: Reference, request: Request, head: int) -> Reply:
+    def _fetch_after_head(self, run: Run, reference: Reference, request: Request, scope: str, head: int) -> Reply:
         try:
-            return self._fetch(run, reference, request)
+            return self._fetch(run, reference, request, scope)
         except Refused as error:
             if head in (0, 200):
                 raise
@@ -103,13 +106,15 @@ class Client:
             message = f"{refusal.message} (HEAD was answered HTTP {head})"
             raise Refused(refusal._replace(message=message), error.status) from error
 
-    def _check_config(self, run: Run, reference: Reference, content: dict[str, Any], wanted: Platform) -> None:
+    def _check_config(
+        self, run: Run, reference: Reference, content: dict[str, Any], wanted: Platform, scope: str
+    ) -> None:
         """A single image says its platform in its config; one that says none is taken as it is."""
         config = content.get("config")
         digest = config.get("digest") if isinstance(config, dict) else None
         if not isinstance(digest, str) or not is_digest(digest):
             return
-        reply = self._fetch(run, reference, _request("GET", reference, f"blobs/{digest}"))
+        reply = self._fetch(run, reference, _request("GET", reference, f"blobs/{digest}"), scope)
         if reply.response.status != 200:
             raise by_status(reference, reply.asked, reply.response, f"asking for its config {digest[:19]}…")
         if _hash(digest, reply.response.body) != digest:

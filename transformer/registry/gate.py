@@ -23,6 +23,10 @@ class Gate:
         self._changed = threading.Condition()
         self._first_taken = False
         self._first_answered = threading.Event()
+        #: Whether anything was ever heard from behind this door.
+        self.heard = False
+        #: Why nothing comes from there; found out once, not by every image.
+        self.down: Exception | None = None
 
     def yield_to_first(self, run: Run) -> None:
         """Lets the first caller go ahead: the others wait here until it is answered, or its head start is over."""

@@ -2,24 +2,27 @@
 
     HEAD image  --401 Bearer realm=…-->  GET realm?service=…&scope=repository:image:pull  --token-->  HEAD image
 
-Each kind of answer to a 401 is tried once. Which credential there is was decided before (keychain.py); whether a realm
-may see it is decided in realm.py.
+Each kind of answer to a 401 is tried once. Which credential is shown was decided before (identities.py); whether a
+realm may see it is decided in realm.py.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
 
-from transformer.images.reference import Reference, shorten
+from transformer.images.reference import shorten
 from transformer.registry.challenge import Challenge, choose, parse
 from transformer.registry.hosts import Endpoint
-from transformer.registry.keychain import ANONYMOUS, Credential
+from transformer.registry.keychain import Credential
 from transformer.registry.realm import judge
-from transformer.registry.tokens import TokenKey, TokenRefused, Tokens, wanted_scopes
+from transformer.registry.tokens import TokenKey, Tokens, wanted_scopes
 from transformer.registry.transport import Request, Response
-from transformer.registry.verdicts import Asked, token_refused
 
 Realms = Callable[[Endpoint, Request], Response]
+
+
+class Withheld(Exception):
+    """The token server may not see this credential; nothing was sent to it. The message says why."""
 
 
 def challenge_of(response: Response) -> Challenge | None:
@@ -28,21 +31,17 @@ def challenge_of(response: Response) -> Challenge | None:
 
 
 class Handshake:
-    """For one request by one thread. `asked` says as whom in the end; `ask_realm` sends to a token server."""
+    """For one request as one identity (None: anonymous), by one thread. `ask_realm` sends to a token server.
+
+    Every method raises Withheld, TokenRefused, TransportError.
+    """
 
     def __init__(
-        self,
-        endpoint: Endpoint,
-        reference: Reference,
-        credential: Credential | None,
-        source: str,
-        tokens: Tokens,
-        ask_realm: Realms,
+        self, endpoint: Endpoint, repository: str, credential: Credential | None, tokens: Tokens, ask_realm: Realms
     ) -> None:
-        self._endpoint, self._reference, self._credential = endpoint, reference, credential
+        self._endpoint, self._repository, self._credential = endpoint, repository, credential
         self._tokens, self._ask_realm = tokens, ask_realm
         self._tried: set[str] = set()
-        self.asked = Asked(endpoint.url.origin, reference.registry, source)
         #: The header to send, None for none.
         self.authorization: str | None = None
 
@@ -53,10 +52,10 @@ class Handshake:
         if challenge.scheme == "basic":
             self.authorization = self._basic()
         else:
-            self.authorization = self._bearer(challenge, wanted_scopes(self._reference.repository))
+            self.authorization = self._bearer(challenge, wanted_scopes(self._repository))
 
     def answer(self, response: Response) -> bool:
-        """Sets the header by a 401; False when there is nothing new to try. Raises Refused, TransportError."""
+        """Sets the header by a 401; False when there is nothing new to try."""
         challenge = challenge_of(response)
         sent, step = self.authorization, ""
         if challenge is not None:
@@ -65,10 +64,13 @@ class Handshake:
             return False
         self._tried.add(step)
         demanded = challenge.params.get("scope", "") if step == "scope" else ""
-        scopes = wanted_scopes(self._reference.repository, demanded)
+        scopes = wanted_scopes(self._repository, demanded)
         stale = sent.partition(" ")[2] if sent is not None and step == "again" else None
-        self.authorization = self._basic() if step == "basic" else self._bearer(challenge, scopes, stale)
-        return self.authorization is not None and self.authorization != sent
+        authorization = self._basic() if step == "basic" else self._bearer(challenge, scopes, stale)
+        if authorization is None or authorization == sent:
+            return False
+        self.authorization = authorization
+        return True
 
     def _step(self, challenge: Challenge) -> str:
         if challenge.scheme == "basic":
@@ -87,14 +89,7 @@ class Handshake:
             return f"Bearer {credential.registry_token}"
         realm = judge(challenge.params["realm"], endpoint)
         if credential is not None and not realm.trusted:
-            credential = None
-            reason = f"{self.asked.source} is kept from {shorten(realm.url.origin)}, which is another site"
-            self.asked = self.asked._replace(source=f"{ANONYMOUS} ({reason})")
-            self._credential = None
+            raise Withheld(f"kept from {shorten(realm.url.origin)}, which is another site")
         key = TokenKey(endpoint.url.origin, realm.url, challenge.params.get("service", ""), scopes, credential)
         request = Request("GET", realm.url, forbidden=realm.forbidden, ca_bundle=endpoint.ca_bundle)
-        try:
-            token = self._tokens.get(key, lambda wanted: self._ask_realm(endpoint, wanted), request, stale)
-        except TokenRefused as error:
-            raise token_refused(self._reference, self.asked, realm.url.origin, error.response, error.reason) from error
-        return f"Bearer {token}"
+        return f"Bearer {self._tokens.get(key, lambda wanted: self._ask_realm(endpoint, wanted), request, stale)}"

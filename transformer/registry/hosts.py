@@ -17,7 +17,10 @@ API_HOSTS = {DOCKER_HUB: "registry-1.docker.io"}
 
 
 class Rule(Protocol):
-    """What a policy says about one registry. `host` is spelt as in references, with its port."""
+    """What a policy says about one registry. `host` is spelt as in references, with its port.
+
+    A rule may also have `trusted_realms: tuple[str, ...]`: hosts or URLs of token servers that may see its credential.
+    """
 
     @property
     def host(self) -> str: ...
@@ -39,6 +42,7 @@ class RegistryRule(NamedTuple):
     ca_bundle: str | None = None
     max_concurrency: int | None = None
     credentials_allowed: bool = True
+    trusted_realms: tuple[str, ...] = ()
 
 
 class Endpoint(NamedTuple):
@@ -50,6 +54,8 @@ class Endpoint(NamedTuple):
     ca_bundle: str | None = None
     max_concurrency: int | None = None
     credentials_allowed: bool = True
+    #: Hosts or URLs of token servers that the operator has named (realm.py).
+    trusted_realms: tuple[str, ...] = ()
 
     @property
     def on_loopback(self) -> bool:
@@ -78,7 +84,9 @@ class Hosts:
         key = registry.lower()
         rule = self._rules.get(key)
         api = API_HOSTS.get(key, key)
-        plain = is_loopback_name(_without_port(api)) or (rule is not None and rule.insecure)
+        local = is_loopback_name(_without_port(api))
+        # A CA bundle says that there is a certificate to verify: then loopback speaks https too.
+        plain = rule.insecure if rule is not None and (rule.insecure or rule.ca_bundle is not None) else local
         scheme = "http" if plain else "https"
         try:
             host, port = split_port(api, DEFAULT_PORTS[scheme])
@@ -90,7 +98,10 @@ class Hosts:
         if rule is None:
             return endpoint
         return endpoint._replace(
-            ca_bundle=rule.ca_bundle, max_concurrency=rule.max_concurrency, credentials_allowed=rule.credentials_allowed
+            ca_bundle=rule.ca_bundle,
+            max_concurrency=rule.max_concurrency,
+            credentials_allowed=rule.credentials_allowed,
+            trusted_realms=tuple(getattr(rule, "trusted_realms", ())),
         )
 
     def _forbidden(self, registry: str, host: str) -> frozenset[str]:

@@ -5,6 +5,7 @@ Semantics of the fields: policy/questions.py. Opens nothing itself; each lookup 
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import NamedTuple
 
 from transformer.images.reference import Reference, join
@@ -23,11 +24,15 @@ class _Proof(NamedTuple):
     notes: tuple[Refusal, ...]
 
 
-class Proofs:
-    """The questions of one run."""
+def _alone(reference: Reference, scope: str) -> str:
+    return scope
 
-    def __init__(self, run: Run, client: Client) -> None:
-        self._run, self._client = run, client
+
+class Proofs:
+    """The questions of one run. `scope_of` says within which scope a lookup is shared (Session.scope_of)."""
+
+    def __init__(self, run: Run, client: Client, scope_of: Callable[[Reference, str], str] = _alone) -> None:
+        self._run, self._client, self._scope_of = run, client, scope_of
         self._flights: Flights[Descriptor] = Flights(keep=True)
 
     def answer(self, question: Question) -> Answer:
@@ -44,7 +49,7 @@ class Proofs:
         if source.digest is not None and question.locations:
             wanted = Descriptor(source.digest, None)  # already known: the source is not asked
         else:
-            wanted = self._meaning(source, question.platform)
+            wanted = self._meaning(source, question.platform, question.scope)
         if not question.locations:
             return Resolved(wanted.digest, wanted.media_type)
         proof = self._prove(question, wanted)
@@ -57,7 +62,7 @@ class Proofs:
         notes: list[Refusal] = []
         for index, location in enumerate(question.locations):
             try:
-                found = self._meaning(location, question.platform)
+                found = self._meaning(location, question.platform, question.scope)
             except Refused as error:
                 notes.append(_at_location(error, location, "an image with this tag").refusal)
             else:
@@ -65,7 +70,7 @@ class Proofs:
         if not question.fallback:
             return Missing(tuple(notes))
         try:
-            found = self._meaning(question.source, question.platform)
+            found = self._meaning(question.source, question.platform, question.scope)
         except Refused as error:
             return Missing((error.refusal, *notes))
         return Resolved(found.digest, found.media_type, "registry", None, tuple(notes))
@@ -92,22 +97,27 @@ class Proofs:
         asked = location if by_tag else _by_digest(location, wanted.digest)
         expected = "an image with this tag" if by_tag else f"{wanted.digest} (which {place(question.source)} means)"
         try:
-            found = self._meaning(asked, question.platform) if by_tag else self._lookup(asked)
+            if by_tag:
+                found = self._meaning(asked, question.platform, question.scope)
+            else:
+                found = self._lookup(asked, question.scope)
         except Refused as error:
             raise _at_location(error, asked, expected) from error
         return found._replace(media_type=found.media_type or wanted.media_type)
 
-    def _meaning(self, reference: Reference, platform: str | None) -> Descriptor:
+    def _meaning(self, reference: Reference, platform: str | None, scope: str) -> Descriptor:
         """What a tag means, on a platform when one is given. A written digest is only looked for."""
-        found = self._lookup(reference)
+        found = self._lookup(reference, scope)
         if platform is None or reference.digest is not None:
             return found
-        key = (reference.registry, reference.repository, found.digest, platform)
-        return self._flights.do(key, lambda: self._client.child(self._run, reference, found, platform))
+        scope = self._scope_of(reference, scope)
+        key = (reference.registry, reference.repository, found.digest, platform, scope)
+        return self._flights.do(key, lambda: self._client.child(self._run, reference, found, platform, scope))
 
-    def _lookup(self, reference: Reference) -> Descriptor:
-        key = (reference.registry, reference.repository, reference.digest or reference.tag)
-        return self._flights.do(key, lambda: self._client.describe(self._run, reference))
+    def _lookup(self, reference: Reference, scope: str) -> Descriptor:
+        scope = self._scope_of(reference, scope)
+        key = (reference.registry, reference.repository, reference.digest or reference.tag, scope)
+        return self._flights.do(key, lambda: self._client.describe(self._run, reference, scope))
 
 
 def _by_digest(location: Reference, digest: str) -> Reference:

@@ -9,6 +9,7 @@ import ipaddress
 from typing import NamedTuple
 
 from transformer.images.reference import shorten
+from transformer.registry.addresses import OPEN
 from transformer.registry.hosts import Endpoint
 from transformer.registry.transport import TransportError, Url, parse_url
 
@@ -18,14 +19,28 @@ KNOWN_PAIRS = frozenset((("registry-1.docker.io", "auth.docker.io"), ("registry.
 #: Under these, each name belongs to somebody else: two names below one of them are two sites.
 SHARED_SUFFIXES = frozenset(
     """
-    amazonaws.com amazonaws.com.cn azurecontainer.io azurecr.cn azurecr.io azurewebsites.net cloudapp.net cloudfront.net
-    cluster.local svc.cluster.local duckdns.org fly.dev github.io gitlab.io googleapis.com appspot.com a.run.app run.app
-    pkg.dev gcr.io herokuapp.com netlify.app ngrok.app ngrok.io ngrok-free.app nip.io sslip.io onrender.com pages.dev
-    readthedocs.io vercel.app web.app workers.dev
+    a.run.app appspot.com azurecontainer.io azurecr.cn azurecr.io azurecr.us azurewebsites.net cloudapp.net
+    cluster.local svc.cluster.local duckdns.org fly.dev gcr.io github.io gitlab.io herokuapp.com lambda-url.on.aws
+    netlify.app ngrok-free.app ngrok.app ngrok.io nip.io onrender.com pages.dev pkg.dev readthedocs.io run.app sslip.io
+    vercel.app web.app workers.dev
+    """.split()
+)
+#: Under these, customers have names at several depths: here two names are one site only when they are equal.
+CLOUDS = frozenset(
+    """
+    aliyuncs.com amazonaws.com amazonaws.com.cn amazonaws.eu azure.com azure-api.net azureedge.net azurefd.net
+    backblazeb2.com cloudflarestorage.com cloudfront.net digitaloceanspaces.com fastly.net googleapis.com
+    googleusercontent.com linodeobjects.com myqcloud.com on.aws oraclecloud.com ovh.net scw.cloud wasabisys.com
+    windows.net
     """.split()
 )
 #: Second levels that are public under two-letter country domains (co.uk, com.au, …).
-_COUNTRY_SECOND_LEVELS = frozenset("ac co com edu go gob gov gv ltd me mil ne net nom or org plc sch".split())
+_COUNTRY_SECOND_LEVELS = frozenset(
+    """
+    ac ad co com ed edu firm gen go gob gouv gov govt gv id in ind info lg ltd me mil muni my ne net nhs nic nom or
+    org plc police sch web
+    """.split()
+)
 
 
 class Realm(NamedTuple):
@@ -44,7 +59,20 @@ def judge(realm: str, endpoint: Endpoint) -> Realm:
         raise _refused(endpoint, f"{error}") from error
     if url.scheme == "http" and endpoint.url.scheme != "http":
         raise _refused(endpoint, f"{shorten(url.origin)} is plain http, and the registry itself is not")
+    if any(_names(entry, url) for entry in endpoint.trusted_realms):
+        return Realm(url, OPEN, True)  # the operator has named it, and so its address
     return Realm(url, endpoint.elsewhere(url), same_site(endpoint.url.host, url.host))
+
+
+def _names(entry: str, url: Url) -> bool:
+    """Whether an entry of trustedRealms means this realm: `host[:port]`, or an URL that it begins with."""
+    try:
+        named = parse_url(entry if "://" in entry else f"{url.scheme}://{entry}")
+    except ValueError:
+        return False
+    path, prefix = url.target.partition("?")[0], named.target.rstrip("/")
+    inside = path == prefix or path.startswith(f"{prefix}/")
+    return named.same_origin(url) and inside and "/." not in path
 
 
 def same_site(registry: str, realm: str) -> bool:
@@ -58,8 +86,10 @@ def same_site(registry: str, realm: str) -> bool:
 
 
 def _site(host: str) -> str | None:
-    """The shortest parent of a host that has one owner; None for a single label or a shared suffix itself."""
+    """The shortest parent of a host that has one owner; None where there is no such parent."""
     labels = host.rstrip(".").split(".")
+    if any(".".join(labels[-size:]) in CLOUDS for size in range(len(labels), 1, -1)):
+        return None
     known = next((size for size in range(len(labels), 1, -1) if ".".join(labels[-size:]) in SHARED_SUFFIXES), 1)
     if known == 1 and len(labels) > 1 and len(labels[-1]) == 2 and labels[-2] in _COUNTRY_SECOND_LEVELS:
         known = 2

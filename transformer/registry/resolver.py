@@ -6,14 +6,15 @@ whatever the (daemon) workers do: a name server may hang, and no socket of ours 
 
 from __future__ import annotations
 
+import os
 import queue
 import random as chance
 import threading
 import time
-from collections.abc import Callable, Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
-from transformer.policy.questions import Answer, Missing, Question, Refusal
+from transformer.policy.questions import Answer, HostCredential, Missing, PullSecret, Question, Refusal
 from transformer.registry.deadline import OutOfTime, Run, Watch
 from transformer.registry.retry import Limits
 
@@ -37,6 +38,9 @@ class RegistryResolver:
 
     `timeout` in seconds for each `ask`, None for none; `jobs` requests in flight; `allowed_hosts` are registries whose
     addresses are not judged (the operator named them); `progress(done, total)` is called in the caller's thread.
+    Credentials come from `keychain`, by default the whole chain with the policy's `credentials` and, for the questions
+    of a scope, the pull secrets that `scopes` has for it. `environ` says which proxies, CAs and logins there are (this
+    process's by default), `certs` which directories are read as certs.d (certificates.DIRECTORIES by default).
     """
 
     def __init__(
@@ -46,6 +50,8 @@ class RegistryResolver:
         timeout: float | None = None,
         jobs: int = 32,
         keychain: Keychain | None = None,
+        scopes: Mapping[str, tuple[PullSecret, ...]] | None = None,
+        credentials: Sequence[HostCredential] = (),
         allowed_hosts: frozenset[str] = frozenset(),
         loopback_allowed: bool = True,
         limits: Limits | None = None,
@@ -54,12 +60,16 @@ class RegistryResolver:
         sleep: Callable[[float], None] = time.sleep,
         random: Callable[[], float] = chance.random,
         progress: Callable[[int, int], None] | None = None,
+        environ: Mapping[str, str] | None = None,
+        certs: tuple[str, ...] | None = None,
     ) -> None:
         self._registries, self._allowed, self._loopback = tuple(registries), allowed_hosts, loopback_allowed
         self._timeout, self._jobs, self._keychain = timeout, max(jobs, 1), keychain
         self._limits = limits or Limits()
         self._clock, self._now, self._sleep, self._random = clock, now, sleep, random
         self._progress = progress
+        self._environ, self._certs = environ, certs
+        self._scopes, self._credentials = scopes or {}, tuple(credentials)
         self._watch = Watch(clock)
         self._wire: Wire | None = None
         self._session: Session | None = None
@@ -74,6 +84,11 @@ class RegistryResolver:
         """What the user should hear although it is no finding."""
         return self._session.notes() if self._session is not None else []
 
+    @property
+    def stories(self) -> dict[tuple[str, str, str], str]:
+        """By (registry, repository, scope): which credentials were tried there, and what came of each."""
+        return self._session.stories() if self._session is not None else {}
+
     def ask(self, questions: Collection[Question]) -> dict[Question, Answer]:
         """An answer for each question; asks each distinct one once. Raises only for a bug of ours, or an interrupt."""
         distinct = list(dict.fromkeys(questions))
@@ -86,7 +101,7 @@ class RegistryResolver:
         run = Run(self._timeout, self._clock, self._sleep)
         arrivals: queue.SimpleQueue[Arrival] = queue.SimpleQueue()
         try:
-            self._start(distinct, Proofs(run, Client(session.fetch)), run, arrivals)
+            self._start(distinct, Proofs(run, Client(session.fetch), session.scope_of), run, arrivals)
             answers = self._collect(run, arrivals, len(distinct))
         finally:
             run.close()
@@ -97,25 +112,34 @@ class RegistryResolver:
     def _open(self) -> tuple[Session, Wire]:
         """The parts that cost an import; made when the first question is asked."""
         if self._session is None or self._wire is None:
-            from transformer.registry.addresses import Dialler
             from transformer.registry.attempts import Clocks
             from transformer.registry.hosts import Hosts
             from transformer.registry.keychain import ambient_keychain
             from transformer.registry.session import Session
-            from transformer.registry.wire import Wire
 
             hosts = Hosts(self._registries, self._allowed, self._loopback)
-            dialler = Dialler(self._limits.connect, self._clock)
-            self._wire = Wire(self._watch, dialler, self._clock, self._jobs)
+            self._wire = self._make_wire()
             self._session = Session(
                 self._wire,
                 hosts,
-                self._keychain if self._keychain is not None else ambient_keychain(),
+                self._keychain or ambient_keychain(self._environ, self._scopes, self._credentials),
                 jobs=self._jobs,
                 limits=self._limits,
                 clocks=Clocks(self._clock, self._now, self._random),
             )
         return self._session, self._wire
+
+    def _make_wire(self) -> Wire:
+        from transformer.registry.addresses import Dialler
+        from transformer.registry.certificates import DIRECTORIES, Certificates
+        from transformer.registry.proxies import Proxies
+        from transformer.registry.wire import Wire
+
+        environ = os.environ if self._environ is None else self._environ
+        directories = DIRECTORIES if self._certs is None else self._certs
+        dialler = Dialler(self._limits.connect, self._clock)
+        certificates = Certificates(environ, directories)
+        return Wire(self._watch, dialler, self._clock, self._jobs, Proxies(environ), certificates)
 
     def _start(self, questions: list[Question], proofs: Proofs, run: Run, arrivals: queue.SimpleQueue[Arrival]) -> None:
         waiting: queue.SimpleQueue[Question] = queue.SimpleQueue()

@@ -1,27 +1,38 @@
 """One authorised request: the host's door, retries, redirects and the handshake put together.
 
 The challenge of a host is remembered, so that only its first request meets the 401; a token is then fetched before each
-repository's first request. Judges no image (client.py) and knows no Question.
+repository's first request. A refused request is made again as the next identity (identities.py). Judges no image
+(client.py) and knows no Question.
 """
 
 from __future__ import annotations
 
 import threading
+from collections.abc import Callable
 from typing import NamedTuple
 
 from transformer.images.reference import Reference
 from transformer.registry.attempts import Attempts, Clocks
 from transformer.registry.challenge import Challenge
 from transformer.registry.deadline import Run
+from transformer.registry.flight import Flights
 from transformer.registry.gate import Gate
-from transformer.registry.handshake import Handshake, Realms, challenge_of
+from transformer.registry.handshake import Handshake, Realms, Withheld, challenge_of
 from transformer.registry.hosts import Endpoint, Hosts
-from transformer.registry.keychain import ANONYMOUS, Credential, Keychain, KeychainError
+from transformer.registry.identities import REFUSED, Came, Identities, Key, Visit, final, rank, redacted, status_of, why
+from transformer.registry.keychain import ANONYMOUS, Credential, Keychain, KeychainError, Wanted
 from transformer.registry.redirects import follow
 from transformer.registry.retry import Limits
-from transformer.registry.tokens import Tokens
-from transformer.registry.transport import ForbiddenAddress, Request, Response, Transport, TransportError
-from transformer.registry.verdicts import Asked, by_transport
+from transformer.registry.tokens import TokenRefused, Tokens
+from transformer.registry.transport import (
+    ERROR_LIMIT,
+    ForbiddenAddress,
+    Request,
+    Response,
+    Transport,
+    TransportError,
+)
+from transformer.registry.verdicts import Asked, Refused, by_transport, token_refused
 
 #: From how many pulls left in Docker Hub's limit on the user hears of it.
 FEW_PULLS = 10
@@ -41,8 +52,25 @@ class _Host:
         self.endpoint, self.gate = endpoint, gate
         self.challenge: Challenge | None = None
         self.answered = False
+        #: `GET /v2/` has been asked for a challenge.
+        self.pinged = False
         #: Why no connection comes about: the same for every image of this host, so it is found out once.
         self.down: TransportError | None = None
+
+    def asked(self, visit: Visit) -> Asked:
+        """Who was asked, and as whom."""
+        return Asked(self.endpoint.url.origin, self.endpoint.registry, visit.source())
+
+
+class _Call(NamedTuple):
+    """One request under way."""
+
+    run: Run
+    host: _Host
+    reference: Reference
+    request: Request
+    wanted: Wanted
+    visit: Visit
 
 
 class Session:
@@ -52,18 +80,21 @@ class Session:
         self, transport: Transport, hosts: Hosts, keychain: Keychain, *, jobs: int, limits: Limits, clocks: Clocks
     ) -> None:
         self._transport, self._hosts, self._keychain = transport, hosts, keychain
+        self._identities = Identities(keychain)
         self._jobs, self._limits, self._clocks = jobs, limits, clocks
         self._attempts = Attempts(limits, clocks, Gate(jobs, 0.0, clocks.clock))
         self._tokens = Tokens(clocks.clock)
+        self._flights: Flights[None] = Flights(keep=False)
         self._lock = threading.Lock()
         self._known: dict[str, _Host] = {}
         self._doors: dict[str, Gate] = {}
         self._pulls_left: dict[str, int] = {}
 
-    def fetch(self, run: Run, reference: Reference, request: Request) -> Reply:
+    def fetch(self, run: Run, reference: Reference, request: Request, scope: str = "ambient") -> Reply:
         """Sends a request to the reference's registry; of `request.url` only the target counts.
 
-        Any status comes back, those worth a retry after the last attempt. Raises Refused, OutOfTime.
+        `scope` (see scope_of) says whose pull secrets may be used. Any status comes back, those worth a retry after the
+        last attempt. Raises Refused, OutOfTime.
         """
         try:
             host = self._host(reference.registry)
@@ -72,14 +103,24 @@ class Session:
             endpoint = host.endpoint
             url = endpoint.url._replace(target=request.url.target)
             request = request._replace(url=url, forbidden=endpoint.forbidden, ca_bundle=endpoint.ca_bundle)
-            return self._authorised(run, host, reference, request)
+            wanted = _wanted(reference, scope)._replace(left=run.remaining(), post=self._post(run, host, reference))
+            return self._authorised(_Call(run, host, reference, request, wanted, Visit()))
         except TransportError as error:
             raise by_transport(reference, error) from error
 
+    def scope_of(self, reference: Reference, scope: str) -> str:
+        """The scope within which lookups of a reference are shared: `ambient` unless pull secrets match it."""
+        return scope if scope == "ambient" else self._keychain.scope(_wanted(reference, scope))
+
     def notes(self) -> list[str]:
-        """What the user should hear although it is no finding: pull limits that are nearly used up."""
+        """What the user should hear although it is no finding: nearly spent pull limits, refused credentials."""
         with self._lock:
-            return [f"{host}: {left} pulls left in its rate limit" for host, left in sorted(self._pulls_left.items())]
+            limits = [f"{host}: {left} pulls left in its rate limit" for host, left in sorted(self._pulls_left.items())]
+        return limits + self._identities.notes()
+
+    def stories(self) -> dict[Key, str]:
+        """By (host, repository, scope): which credentials were tried, and what came of each."""
+        return self._identities.stories()
 
     def _host(self, registry: str) -> _Host:
         with self._lock:
@@ -91,34 +132,108 @@ class Session:
                 host = self._known[registry] = _Host(endpoint, gate)
             return host
 
-    def _authorised(self, run: Run, host: _Host, reference: Reference, request: Request) -> Reply:
-        credential, source = self._credential(host.endpoint, reference)
-        realms = self._realms(run, reference)
-        handshake = Handshake(host.endpoint, reference, credential, source, self._tokens, realms)
-        host.gate.yield_to_first(run)
-        handshake.begin(host.challenge)
-        while True:
-            response = self._knock(run, host, reference, request.with_header("Authorization", handshake.authorization))
-            if response.status != 401:
-                return Reply(response, handshake.asked)
-            if not response.url.same_origin(request.url):
-                return self._elsewhere(run, host.endpoint, reference, request, response)
-            if not handshake.answer(response):
-                return Reply(response, handshake.asked)
+    def _authorised(self, call: _Call) -> Reply:
+        """Asks as one identity after the other, until one is let in or none is left."""
+        host, visit, best = call.host, call.visit, None
+        allowed = host.endpoint.credentials_allowed
+        for credential in self._identities.order(call.wanted, allowed, visit, lambda: host.challenge is not None):
+            try:
+                came, sent = self._as(call, credential)
+            except Withheld as reason:
+                visit.withheld(credential or Credential(ANONYMOUS), str(reason))
+                continue
+            visit.shown += () if credential is None else (credential,)
+            came = redacted(came, visit.shown)
+            if isinstance(came, Response) and came.status not in REFUSED:
+                visit.answered(credential, sent)
+                self._identities.settle(call.wanted, credential if sent else None, visit)
+                return Reply(came, host.asked(visit))
+            visit.refused(credential, sent, why(came), status_of(came))
+            best = came if best is None or rank(came) > rank(best) else best
+            if final(came, call.request, credential) or host.challenge is None:
+                best = came
+                break
+        self._identities.give_up(call.wanted, visit)
+        assert best is not None  # anonymous is always tried
+        return self._refusal(call, best)
 
-    def _credential(self, endpoint: Endpoint, reference: Reference) -> tuple[Credential | None, str]:
-        if not endpoint.credentials_allowed:
-            return None, f"{ANONYMOUS} (the policy that describes this host is not trusted with credentials)"
+    def _refusal(self, call: _Call, best: Came) -> Reply:
+        """The answer when nobody was let in."""
+        asked = call.host.asked(call.visit)
+        if isinstance(best, TokenRefused):
+            raise token_refused(call.reference, asked, best.response.url.origin, best.response, best.reason) from best
+        if best.status == 401 and not best.url.same_origin(call.request.url):
+            return self._elsewhere(call, best)
+        return Reply(best, asked)
+
+    def _as(self, call: _Call, credential: Credential | None) -> tuple[Came, bool]:
+        """What comes of a request as one identity, and whether that was shown at all. Raises Withheld."""
+        host, visit, request = call.host, call.visit, call.request
+        if credential is None and visit.bare is not None and host.challenge is not None:
+            if host.challenge.scheme == "basic":  # then a request without any header was the anonymous one
+                return visit.bare, False
+        realms = self._realms(call.run, call.reference)
+        handshake = Handshake(host.endpoint, call.reference.repository, credential, self._tokens, realms)
+        host.gate.yield_to_first(call.run)
         try:
-            credential = self._keychain.resolve(reference.registry, reference.repository)
-        except KeychainError as error:  # public images resolve all the same
-            return None, f"{ANONYMOUS} ({error})"
-        return credential, credential.source if credential is not None else ANONYMOUS
+            handshake.begin(host.challenge)
+            while True:
+                header = handshake.authorization
+                response = self._knock(call, request.with_header("Authorization", header))
+                if response.status not in REFUSED or not response.url.same_origin(request.url):
+                    return response, header is not None
+                if header is None:
+                    visit.bare = response
+                if not self._again(call, handshake, response, credential):
+                    return response, header is not None
+        except TokenRefused as error:
+            return error, True
 
-    def _knock(self, run: Run, host: _Host, reference: Reference, request: Request) -> Response:
+    def _again(self, call: _Call, handshake: Handshake, response: Response, credential: Credential | None) -> bool:
+        """Whether the handshake has something new to show after a refusal."""
+        host = call.host
+        if response.status == 401 and response.headers.get("www-authenticate"):
+            return challenge_of(response) is not None and handshake.answer(response)
+        if handshake.authorization is not None:
+            return False
+        curious = host.endpoint.credentials_allowed and self._identities.curious(call.wanted, credential)
+        if host.challenge is None and (response.status == 401 or curious):  # the API's root may say how to log in
+            self._flights.do(host.endpoint.registry, lambda: self._ping(call))
+        handshake.begin(host.challenge)
+        return handshake.authorization is not None
+
+    def _ping(self, call: _Call) -> None:
+        if call.host.pinged:
+            return
+        url = call.request.url._replace(target="/v2/")
+        try:
+            self._knock(call, call.request._replace(method="GET", url=url, headers=(), limit=ERROR_LIMIT))
+        except TransportError:  # then there is no challenge, which is all that was asked
+            pass
+        call.host.pinged = True
+
+    def _post(self, run: Run, host: _Host, reference: Reference) -> Callable[[str, bytes], tuple[int, bytes]]:
+        def post(path: str, form: bytes) -> tuple[int, bytes]:
+            """For a source that exchanges a token with the registry itself; never redirected."""
+            endpoint = host.endpoint
+            headers = (("Content-Type", "application/x-www-form-urlencoded"),)
+            url = endpoint.url._replace(target=path)
+            request = Request("POST", url, headers, form, ERROR_LIMIT, endpoint.forbidden, endpoint.ca_bundle)
+            try:
+                response = self._attempts.send(
+                    run, host.gate, reference, lambda until: self._transport.send(request, until)
+                )
+            except (TransportError, Refused) as error:
+                raise KeychainError(str(error)) from None
+            return response.status, response.body
+
+        return post
+
+    def _knock(self, call: _Call, request: Request) -> Response:
+        host = call.host
         try:
             response = self._attempts.send(
-                run, host.gate, reference, lambda until: self._follow(host.endpoint, request, until)
+                call.run, host.gate, call.reference, lambda until: self._follow(host.endpoint, request, until)
             )
             self._learn(host, request, response)
             return response
@@ -146,17 +261,18 @@ class Session:
             with self._lock:
                 self._pulls_left[origin] = min(int(left), self._pulls_left.get(origin, FEW_PULLS))
 
-    def _elsewhere(
-        self, run: Run, endpoint: Endpoint, reference: Reference, request: Request, response: Response
-    ) -> Reply:
+    def _elsewhere(self, call: _Call, response: Response) -> Reply:
         """A 401 from where the registry has redirected to: answered anonymously, or not at all."""
-        url = response.url
-        source = f"{ANONYMOUS} (redirected there by {endpoint.url.origin})"
+        run, reference, endpoint, url = call.run, call.reference, call.host.endpoint, response.url
         there = Endpoint(reference.registry, url, endpoint.elsewhere(url), endpoint.ca_bundle)
-        handshake = Handshake(there, reference, None, source, self._tokens, self._realms(run, reference))
-        if not handshake.answer(response):
-            return Reply(response, handshake.asked)
-        request = request._replace(url=url, forbidden=there.forbidden)
+        handshake = Handshake(there, reference.repository, None, self._tokens, self._realms(run, reference))
+        asked = Asked(url.origin, reference.registry, f"{ANONYMOUS} (redirected there by {endpoint.url.origin})")
+        try:
+            if not handshake.answer(response):
+                return Reply(response, asked)
+        except TokenRefused as error:
+            raise token_refused(reference, asked, error.response.url.origin, error.response, error.reason) from error
+        request = call.request._replace(url=url, forbidden=there.forbidden)
         request = request.with_header("Authorization", handshake.authorization)
         response = self._attempts.send(
             run,
@@ -164,7 +280,7 @@ class Session:
             reference,
             lambda until: follow(self._transport, there, request, until, self._limits.redirects),
         )
-        return Reply(response, handshake.asked)
+        return Reply(response, asked)
 
     def _realms(self, run: Run, reference: Reference) -> Realms:
         def ask(endpoint: Endpoint, request: Request) -> Response:
@@ -184,8 +300,14 @@ class Session:
             raise TransportError("registry-error", text, step) from error
         except TransportError as error:
             text = f"the token server of {endpoint.url.origin}: {error}"
-            raise TransportError(error.rule, text, error.help, retryable=error.retryable) from error
+            raise TransportError(
+                error.rule, text, error.help, retryable=error.retryable, connected=error.connected
+            ) from error
 
     def _door(self, origin: str) -> Gate:
         with self._lock:
             return self._doors.setdefault(origin, Gate(self._jobs, 0.0, self._clocks.clock))
+
+
+def _wanted(reference: Reference, scope: str) -> Wanted:
+    return Wanted(reference.registry, reference.repository, scope)

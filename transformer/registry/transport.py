@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from typing import NamedTuple, Protocol
-from urllib.parse import urljoin, urlsplit
+from urllib.parse import SplitResult, urljoin, urlsplit
 
 MANIFEST_LIMIT = 4 * 1024 * 1024
 ERROR_LIMIT = 64 * 1024
@@ -42,8 +42,8 @@ def parse_url(text: str, base: Url | None = None) -> Url:
     if len(text) > _URL_LIMIT:
         raise ValueError(f"the URL has {len(text)} characters")
     if base is not None:
-        text = urljoin(f"{base.scheme}://{base.origin}{base.target}", text)
-    parts = urlsplit(text)
+        text = _join(base, text)
+    parts = _split(text)
     if parts.scheme not in DEFAULT_PORTS:
         raise ValueError(f"the scheme is {parts.scheme[:20]!r}, not http or https")
     if "@" in parts.netloc:
@@ -53,6 +53,20 @@ def parse_url(text: str, base: Url | None = None) -> Url:
     if _TARGET.fullmatch(target) is None:
         raise ValueError("the path holds characters that no URL may hold")
     return Url(parts.scheme, host, port, target)
+
+
+def _join(base: Url, text: str) -> str:
+    try:
+        return urljoin(f"{base.scheme}://{base.origin}{base.target}", text)
+    except ValueError:
+        raise ValueError("it cannot be read as an URL") from None
+
+
+def _split(text: str) -> SplitResult:
+    try:
+        return urlsplit(text)
+    except ValueError:
+        raise ValueError("it cannot be read as an URL") from None  # the cause quotes host and user information
 
 
 def split_port(netloc: str, default: int) -> tuple[str, int]:
@@ -105,7 +119,7 @@ class TransportError(Exception):
         self, rule: str, message: str, help: str = "", *, retryable: bool = False, connected: bool = True
     ) -> None:
         self.rule, self.help, self.retryable = rule, help, retryable
-        #: False when no connection came about: the same will happen to every other request to this host.
+        #: False when nothing was heard from the host: the same will happen to every other request to it.
         self.connected = connected
         super().__init__(message)
 

@@ -1,7 +1,7 @@
 """The transport over urllib3: pools, TLS contexts, sockets under watch. Imported only when something is really asked.
 
-urllib3's retries, redirects, decoding and look-ups are all off: each of them would hide from our deadlines, our address
-check or our credential rules. Proxies will come in where a pool is made (`_make_pool`).
+urllib3's retries, redirects, decoding, look-ups and proxies are all off: each of them would hide from our deadlines,
+our address check or our credential rules. How a connection comes about, directly or by a proxy, is decided in `_dial`.
 """
 
 from __future__ import annotations
@@ -16,34 +16,39 @@ from typing import Any
 import urllib3
 from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.exceptions import HTTPError, ProtocolError, SSLError, TimeoutError
+from urllib3.util.ssltransport import SSLTransport
 
 from transformer import __version__
 from transformer.images.reference import shorten
-from transformer.registry.addresses import Dialler
+from transformer.registry.addresses import OPEN, Dialler, literal_kind
+from transformer.registry.certificates import Certificates
 from transformer.registry.deadline import Watch
-from transformer.registry.transport import ERROR_LIMIT, Request, Response, TransportError
+from transformer.registry.echoes import hide
+from transformer.registry.proxies import Proxies, Proxy
+from transformer.registry.transport import ERROR_LIMIT, ForbiddenAddress, Request, Response, TransportError, Url
+from transformer.registry.tunnels import encrypt, failed, refused, tunnel
 
 _CHUNK = 64 * 1024
 _TLS_HELP = "give the registry's CA (registries: [{host: …, caBundle: FILE}]); for plain http, mark it insecure"
 
-PoolKey = tuple[str, str, int, frozenset[str], str | None]
+PoolKey = tuple[str, str, int, frozenset[str], str | None, Proxy | None]
+Dial = Callable[[float], socket.socket]
 
 
 class _Watched:
-    """What both connection classes share: our own dialling, and every socket attached to the watch."""
+    """What the connection classes share: our own dialling, and every socket attached to the watch."""
 
-    def __init__(self, *args: Any, dial: Callable[[str, int, float], socket.socket], watch: Watch, **rest: Any) -> None:
+    def __init__(self, *args: Any, dial: Dial, watch: Watch, **rest: Any) -> None:
         self._dial, self._watch = dial, watch
         super().__init__(*args, **rest)
 
     def _new_conn(self) -> socket.socket:
-        sock = self._dial(self._dns_host, self.port, self.timeout)  # type: ignore[attr-defined]
-        self._watch.attach(sock)
-        return sock
+        return self._dial(self.timeout)  # type: ignore[attr-defined]
 
     def request(self, *args: Any, **rest: Any) -> None:
-        if self.sock is not None:  # type: ignore[attr-defined]
-            self._watch.attach(self.sock)  # type: ignore[attr-defined]
+        sock = self.sock  # type: ignore[attr-defined]
+        if sock is not None:
+            self._watch.attach(getattr(sock, "socket", sock))
         super().request(*args, **rest)  # type: ignore[misc]
 
 
@@ -55,34 +60,64 @@ class _TlsConnection(_Watched, HTTPSConnection):
     pass
 
 
+class _DoubleTlsConnection(_TlsConnection):
+    """TLS to the registry inside the TLS to a proxy."""
+
+    def connect(self) -> None:
+        sock, context = self._new_conn(), self.ssl_context
+        assert context is not None and isinstance(sock, ssl.SSLSocket)
+        try:
+            self.sock = SSLTransport(sock, context, server_hostname=self.host.strip("[]"))
+        except BaseException:
+            sock.close()
+            raise
+        self.is_verified = True  # our contexts always check the name
+
+
 class Wire:
     """A Transport. `sent` counts the requests; `connections` is how many idle ones a host may keep."""
 
-    def __init__(self, watch: Watch, dialler: Dialler, clock: Callable[[], float], connections: int = 32) -> None:
+    def __init__(
+        self,
+        watch: Watch,
+        dialler: Dialler,
+        clock: Callable[[], float],
+        connections: int = 32,
+        proxies: Proxies | None = None,
+        certificates: Certificates | None = None,
+    ) -> None:
         self._watch, self._dialler, self._clock, self._connections = watch, dialler, clock, connections
+        self._proxies, self._certificates = proxies or Proxies({}), certificates or Certificates({}, ())
         self._lock = threading.Lock()
         self._pools: dict[PoolKey, urllib3.HTTPConnectionPool] = {}
-        self._contexts: dict[str | None, ssl.SSLContext] = {}
         self.sent = 0
 
     def send(self, request: Request, deadline: float) -> Response:
         """One request, one answer, both before `deadline` (time of the clock). Raises TransportError."""
-        pool = self._pool(request)
+        proxy = self._route(request)
+        pool = self._pool(request, proxy)
         with self._lock:
             self.sent += 1
+        place = request.url.origin + (f" through the proxy {proxy.place}" if proxy is not None else "")
+        heard = False
         self._watch.begin(deadline)
         try:
-            response = self._exchange(pool, request, deadline)
+            raw = self._ask(pool, request, proxy, deadline)
+            heard = True
+            response = _finish(raw, request, proxy)
         except TransportError as error:
-            self._watch.end()
-            raise error
+            if self._watch.end():
+                raise _late(place, request.method, heard) from error
+            raise
         except Exception as error:
-            raise _explain(request, error, late=self._watch.end() or self._clock() >= deadline) from error
+            if self._watch.end() or self._clock() >= deadline or isinstance(error, TimeoutError | socket.timeout):
+                raise _late(place, request.method, heard) from error
+            raise _explain(place, error, self._certificates.doubts()) from error
         except BaseException:
             self._watch.end()
             raise
         if self._watch.end():
-            raise _late(request)
+            raise _late(place, request.method, heard)
         return response
 
     def close(self) -> None:
@@ -92,13 +127,18 @@ class Wire:
         for pool in pools:
             pool.close()
 
-    def _exchange(self, pool: urllib3.HTTPConnectionPool, request: Request, deadline: float) -> Response:
+    def _ask(
+        self, pool: urllib3.HTTPConnectionPool, request: Request, proxy: Proxy | None, deadline: float
+    ) -> urllib3.BaseHTTPResponse:
+        """Everything up to the head of the answer."""
         left = max(deadline - self._clock(), 0.001)
-        raw = pool.urlopen(
+        target, more = _forwarded(request, proxy)
+        ours = {"User-Agent": f"pindown/{__version__}", "Accept-Encoding": "identity"}
+        return pool.urlopen(
             request.method,
-            request.url.target,
+            target,
             body=request.body,
-            headers={"User-Agent": f"pindown/{__version__}", "Accept-Encoding": "identity", **dict(request.headers)},
+            headers={**ours, **dict(request.headers), **more},
             retries=False,
             redirect=False,
             assert_same_host=False,
@@ -106,64 +146,94 @@ class Wire:
             decode_content=False,
             timeout=urllib3.Timeout(connect=left, read=left),
         )
-        try:
-            body = _read(raw, request) if request.method != "HEAD" else b""
-            raw.release_conn()
-        except BaseException:
-            raw.close()
-            raise
-        headers: dict[str, tuple[str, ...]] = {}
-        for name, value in raw.headers.iteritems():
-            headers[name.lower()] = (*headers.get(name.lower(), ()), value)
-        return Response(raw.status, headers, body, request.url)
 
-    def _pool(self, request: Request) -> urllib3.HTTPConnectionPool:
+    def _route(self, request: Request) -> Proxy | None:
+        """The proxy to go through. It does the look-up, so a host can be judged only by how it is written."""
+        proxy = self._proxies.choose(request.url)
+        if proxy is not None and (found := literal_kind(request.url.host)) in request.forbidden:
+            raise ForbiddenAddress(request.url.host, request.url.host.strip("[]"), found)
+        return proxy
+
+    def _pool(self, request: Request, proxy: Proxy | None) -> urllib3.HTTPConnectionPool:
         url = request.url
-        key = (url.scheme, url.host, url.port, request.forbidden, request.ca_bundle)
+        key = (url.scheme, url.host, url.port, request.forbidden, request.ca_bundle, proxy)
         with self._lock:
             pool = self._pools.get(key)
             if pool is None:
-                pool = self._pools[key] = self._make_pool(*key)
+                pool = self._pools[key] = self._make_pool(request, proxy)
             return pool
 
-    def _make_pool(
-        self, scheme: str, host: str, port: int, forbidden: frozenset[str], ca_bundle: str | None
-    ) -> urllib3.HTTPConnectionPool:
-        def dial(name: str, number: int, timeout: float) -> socket.socket:
-            return self._dialler.dial(name, number, forbidden, timeout)
-
-        options: dict[str, Any] = {"maxsize": self._connections, "dial": dial, "watch": self._watch}
+    def _make_pool(self, request: Request, proxy: Proxy | None) -> urllib3.HTTPConnectionPool:
+        url = request.url
+        options: dict[str, Any] = {"maxsize": self._connections, "watch": self._watch}
+        options["dial"] = lambda timeout: self._dial(request, proxy, timeout)
         pool: urllib3.HTTPConnectionPool
-        if scheme == "https":
-            pool = urllib3.HTTPSConnectionPool(host, port, ssl_context=self._context(ca_bundle), **options)
-            pool.ConnectionCls = _TlsConnection
+        if url.scheme == "https":
+            context = self._certificates.context(url, request.ca_bundle)
+            pool = urllib3.HTTPSConnectionPool(url.host, url.port, ssl_context=context, **options)
+            layered = proxy is not None and proxy.url.scheme == "https"
+            pool.ConnectionCls = _DoubleTlsConnection if layered else _TlsConnection
         else:
-            pool = urllib3.HTTPConnectionPool(host, port, **options)
+            pool = urllib3.HTTPConnectionPool(url.host, url.port, **options)
             pool.ConnectionCls = _PlainConnection
         return pool
 
-    def _context(self, ca_bundle: str | None) -> ssl.SSLContext:
-        """One context for each CA set (making one costs 20-30 ms); a bundle adds to what the system trusts."""
-        context = self._contexts.get(ca_bundle)
-        if context is None:
-            context = ssl.create_default_context()  # reads SSL_CERT_FILE and SSL_CERT_DIR
-            try:
-                if ca_bundle is not None:
-                    context.load_verify_locations(cafile=ca_bundle)
-            except (OSError, ValueError) as error:
-                reason = (isinstance(error, OSError) and error.strerror) or "it holds no certificate"
-                text = f"the CA bundle {shorten(ca_bundle or '')} cannot be used: {shorten(str(reason))}"
-                raise TransportError("tls", text, "correct caBundle in the policy", connected=False) from error
-            self._contexts[ca_bundle] = context
-        return context
+    def _dial(self, request: Request, proxy: Proxy | None, timeout: float) -> socket.socket:
+        """A connection that ends at the registry, or, for plain http through a proxy, at the proxy."""
+        if proxy is None:
+            sock = self._dialler.dial(request.url.host, request.url.port, request.forbidden, timeout)
+            self._watch.attach(sock)
+            return sock
+        try:
+            sock = self._dialler.dial(proxy.url.host, proxy.url.port, OPEN, timeout)
+        except TransportError as error:
+            raise failed(proxy, request.url, error) from error
+        self._watch.attach(sock)
+        sock.settimeout(timeout)
+        if proxy.url.scheme == "https":
+            sock = encrypt(sock, proxy, self._certificates.context(proxy.url))
+        if request.url.scheme == "https":
+            tunnel(sock, proxy, request.url)
+        return sock
+
+
+def _forwarded(request: Request, proxy: Proxy | None) -> tuple[str, dict[str, str]]:
+    """The request's target and more headers: plain http is handed to a proxy whole (RFC 9112 §3.2.2)."""
+    url: Url = request.url
+    if proxy is None or url.scheme == "https":
+        return url.target, {}
+    headers = {} if proxy.authorization is None else {"Proxy-Authorization": proxy.authorization}
+    return f"http://{url.origin}{url.target}", headers
+
+
+def _finish(raw: urllib3.BaseHTTPResponse, request: Request, proxy: Proxy | None) -> Response:
+    """The rest of the answer; the connection goes back to its pool."""
+    try:
+        if proxy is not None and raw.status == 407:
+            raise refused(proxy, request.url, 407)
+        # http.client wants the answer to a HEAD read as well before its connection serves another thread.
+        body = _read(raw, request) if request.method != "HEAD" else raw.read()
+        raw.release_conn()
+    except BaseException:
+        raw.close()
+        raise
+    headers: dict[str, tuple[str, ...]] = {}
+    for name, value in raw.headers.iteritems():
+        headers[name.lower()] = (*headers.get(name.lower(), ()), value)
+    if raw.status != 200 or raw.headers.get("content-type", "").lower().startswith("text/"):
+        body = hide(request, body)
+    return Response(raw.status, headers, body, request.url)
 
 
 def _read(raw: urllib3.BaseHTTPResponse, request: Request) -> bytes:
-    """The body, at most the request's limit; error bodies are cut instead."""
+    """The body, at most the request's limit; error bodies are cut instead, and left out when they are encoded."""
     good = raw.status < 300
     limit = request.limit if good else ERROR_LIMIT
     encoding = raw.headers.get("content-encoding", "identity").strip().lower()
-    if good and encoding not in ("", "identity"):
+    if encoding not in ("", "identity"):
+        if not good:
+            raw.close()
+            return b""
         text = f"{request.url.origin} sent an encoded body ({shorten(encoding, 20)}), although identity was asked for"
         step = "a proxy in between may compress; digests need the bytes as stored"
         raise TransportError("registry-error", text, step)
@@ -187,31 +257,32 @@ def _read(raw: urllib3.BaseHTTPResponse, request: Request) -> bytes:
     return b"".join(chunks)[:limit]
 
 
-def _late(request: Request) -> TransportError:
-    text = f"{request.url.origin} did not answer {request.method} completely in time"
-    return TransportError("timeout", text, "the registry is slow or stuck; try again, or raise the timeout")
+def _late(place: str, method: str, heard: bool) -> TransportError:
+    """`heard`: at least the head of an answer came, so the host is alive."""
+    text = f"{place} did not answer {method} completely in time"
+    return TransportError(
+        "timeout", text, "the registry is slow or stuck; try again, or raise the timeout", connected=heard
+    )
 
 
-def _explain(request: Request, error: Exception, late: bool) -> TransportError:
+def _explain(place: str, error: Exception, doubts: str) -> TransportError:
     """Our error for one of urllib3's or the standard library's; their texts hold URLs and are not repeated."""
-    origin = request.url.origin
-    if late or isinstance(error, TimeoutError | socket.timeout):
-        return _late(request)
     tls = _tls_cause(error)
     if isinstance(tls, ssl.SSLCertVerificationError):
-        text = f"{origin}: its certificate is not trusted: {shorten(tls.verify_message)}"
+        text = f"{place}: its certificate is not trusted: {shorten(tls.verify_message)}"
+        text += f" ({doubts})" if doubts else ""
         return TransportError("tls", text, _TLS_HELP, connected=False)
     if tls is not None and not isinstance(tls, ssl.SSLEOFError | ssl.SSLZeroReturnError):
         reason = shorten(tls.reason or "handshake failed").lower().replace("_", " ")
-        return TransportError("tls", f"{origin}: no TLS connection: {reason}", _TLS_HELP, connected=False)
+        return TransportError("tls", f"{place}: no TLS connection: {reason}", _TLS_HELP, connected=False)
     if not isinstance(error, HTTPError | HTTPException | OSError | ValueError):
         raise error
     inner = error.args[1] if isinstance(error, ProtocolError) and len(error.args) > 1 else (tls or error)
     if isinstance(inner, OSError) or type(inner).__name__ in ("RemoteDisconnected", "IncompleteRead"):
-        text = f"{origin} broke off the connection before the answer was complete"
+        text = f"{place} broke off the connection before the answer was complete"
         step = "try again; a proxy or load balancer may cut answers"
         return TransportError("registry-error", text, step, retryable=True)
-    text = f"{origin} sent no proper HTTP ({type(inner).__name__})"
+    text = f"{place} sent no proper HTTP ({type(inner).__name__})"
     return TransportError("registry-error", text, "is this the registry's address?")
 
 

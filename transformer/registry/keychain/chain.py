@@ -1,0 +1,107 @@
+"""The sources in their order, and the two moments at which they are asked.
+
+What lies in files is used at once. What runs a program or asks a cloud waits until an anonymous request was refused:
+a public image never waits for a helper. A source that fails is a sentence, never the end of a run.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple
+
+from transformer.policy.questions import HostCredential, PullSecret
+from transformer.registry.keychain.configfiles import ConfigFiles, documents
+from transformer.registry.keychain.credential import AMBIENT, ANONYMOUS, Credential, KeychainError, Source, Wanted
+from transformer.registry.keychain.pullsecrets import PullSecrets
+
+#: Credentials that are tried for one repository; nobody has more that mean anything.
+TRIES = 8
+
+
+class Found(NamedTuple):
+    """Credentials in order, and what is wrong with sources; `explicit` problems are told even when all goes well."""
+
+    credentials: tuple[Credential, ...] = ()
+    problems: tuple[str, ...] = ()
+    explicit: tuple[str, ...] = ()
+
+
+class Keychain:
+    """Sources in the order in which they are tried, within each of the two moments."""
+
+    def __init__(self, sources: Sequence[Source] = ()) -> None:
+        self._sources = tuple(sources)
+
+    def at_once(self, wanted: Wanted) -> Found:
+        """What can be had at once. Never raises."""
+        return self._ask(wanted, deferred=False)
+
+    def on_refusal(self, wanted: Wanted) -> Found:
+        """What programs and clouds give. Takes its time; raises only what `wanted.post` raises at the run's end."""
+        return self._ask(wanted, deferred=True)
+
+    def waiting(self, wanted: Wanted) -> tuple[str, ...]:
+        """The names of the deferred sources that have to do with this host."""
+        named = (source.about(wanted) for source in self._sources if source.deferred)
+        return tuple(name for name in named if name)
+
+    def scope(self, wanted: Wanted) -> str:
+        """The scope within which a lookup may be shared; `ambient` when the scope makes no difference here."""
+        for source in self._sources:
+            if isinstance(source, PullSecrets):
+                return source.scope(wanted)
+        return AMBIENT
+
+    def describe(self, wanted: Wanted) -> str:
+        """For people, when nothing was asked: the chain as it would be tried."""
+        found = self.at_once(wanted)
+        names = [credential.source for credential in found.credentials]
+        anonymous = f"{ANONYMOUS} ({'; '.join(found.problems)})" if found.problems else ANONYMOUS
+        return "; ".join((*names, anonymous, *self.waiting(wanted)))
+
+    def _ask(self, wanted: Wanted, *, deferred: bool) -> Found:
+        found: dict[tuple[str, ...], Credential] = {}
+        problems: list[str] = []
+        explicit: list[str] = []
+        for source in self._sources:
+            if source.deferred != deferred:
+                continue
+            try:
+                for credential in source.resolve(wanted):
+                    found.setdefault(credential.secret, credential)
+            except KeychainError as error:
+                problems.append(str(error))
+                if error.explicit:
+                    explicit.append(str(error))
+        return Found(tuple(found.values())[:TRIES], tuple(problems), tuple(explicit))
+
+
+class NoKeychain(Keychain):
+    """Anonymous, always."""
+
+    def __init__(self) -> None:
+        super().__init__()
+
+
+def ambient_keychain(
+    environ: Mapping[str, str] | None = None,
+    scopes: Mapping[str, tuple[PullSecret, ...]] = {},  # noqa: B006 - never changed
+    credentials: Sequence[HostCredential] = (),
+) -> Keychain:
+    """Everything that an environment has (this process's by default), with a policy's credentials and pull secrets."""
+    from transformer.registry.keychain.clouds import Clouds
+    from transformer.registry.keychain.helpers import Helpers
+    from transformer.registry.keychain.policyfile import PolicyCredentials
+
+    environ = os.environ if environ is None else environ
+    files = documents(environ)
+    return Keychain(
+        (
+            PolicyCredentials(credentials, environ),
+            ConfigFiles(files),
+            Helpers(files, environ),
+            PullSecrets(scopes),
+            Clouds(environ),
+        )
+    )
