@@ -7,7 +7,8 @@ import base64
 import pytest
 
 from transformer.registry.keychain import Credential, KeychainError, Wanted, aws
-from transformer.registry.keychain.clouds import Clouds, NoIdentity
+from transformer.registry.keychain.clouds import Clouds
+from transformer.registry.keychain.credential import NoIdentity
 
 boto3 = pytest.importorskip("boto3")
 moto = pytest.importorskip("moto")

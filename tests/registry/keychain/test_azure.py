@@ -10,7 +10,8 @@ import pytest
 
 from transformer.registry.keychain import Credential, KeychainError, Wanted
 from transformer.registry.keychain import azure as ours
-from transformer.registry.keychain.clouds import Clouds, NoIdentity
+from transformer.registry.keychain.clouds import Clouds
+from transformer.registry.keychain.credential import NoIdentity
 
 pytest.importorskip("azure.identity")
 

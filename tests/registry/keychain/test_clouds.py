@@ -13,7 +13,8 @@ import pytest
 from tests.conftest import ROOT
 from transformer.registry.deadline import OutOfTime
 from transformer.registry.keychain import Credential, KeychainError, Wanted
-from transformer.registry.keychain.clouds import CLOUDS, Cloud, Clouds, NoIdentity
+from transformer.registry.keychain.clouds import CLOUDS, Cloud, Clouds
+from transformer.registry.keychain.credential import NoIdentity
 
 CANARY = "canary-4711"
 ECR = "123456789012.dkr.ecr.eu-west-1.amazonaws.com"

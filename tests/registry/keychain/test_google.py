@@ -10,7 +10,8 @@ import pytest
 from tests.registry.faults import Answer, FaultServer
 from transformer.registry.keychain import Credential, KeychainError, Wanted
 from transformer.registry.keychain import google as ours
-from transformer.registry.keychain.clouds import Clouds, NoIdentity
+from transformer.registry.keychain.clouds import Clouds
+from transformer.registry.keychain.credential import NoIdentity
 
 pytest.importorskip("google.auth")
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::FutureWarning")

@@ -11,8 +11,7 @@ import binascii
 from typing import Any
 
 from transformer.images.reference import shorten
-from transformer.registry.keychain.clouds import NoIdentity
-from transformer.registry.keychain.credential import Credential, KeychainError
+from transformer.registry.keychain.credential import Credential, KeychainError, NoIdentity
 
 #: ECR Public has its API in this region alone.
 PUBLIC_REGION = "us-east-1"

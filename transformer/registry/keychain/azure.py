@@ -11,8 +11,7 @@ from collections.abc import Mapping
 from typing import Any
 from urllib.parse import urlencode
 
-from transformer.registry.keychain.clouds import NoIdentity
-from transformer.registry.keychain.credential import Credential, KeychainError, Wanted
+from transformer.registry.keychain.credential import Credential, KeychainError, NoIdentity, Wanted
 
 #: The user name that goes with a refresh token where a server wants a password.
 USERNAME = "00000000-0000-0000-0000-000000000000"

@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 from transformer.images.reference import shorten
 from transformer.registry.deadline import OutOfTime
-from transformer.registry.keychain.credential import Credential, KeychainError, Wanted
+from transformer.registry.keychain.credential import Credential, KeychainError, NoIdentity, Wanted
 from transformer.registry.keychain.once import Once
 
 _AWS_SITES = r"amazonaws\.com|amazonaws\.com\.cn|amazonaws\.eu|on\.aws|on\.amazonwebservices\.com\.cn"
@@ -20,10 +20,6 @@ _AWS_SITES = r"amazonaws\.com|amazonaws\.com\.cn|amazonaws\.eu|on\.aws|on\.amazo
 _LOGGERS = ("azure", "boto3", "botocore", "google", "msal")
 
 Obtain = Callable[["re.Match[str]", Wanted, Mapping[str, str]], Credential | None]
-
-
-class NoIdentity(KeychainError):
-    """This machine has no identity in that cloud: the same for all of its hosts, so it is found out once."""
 
 
 class Cloud(NamedTuple):

@@ -58,6 +58,10 @@ class KeychainError(Exception):
         super().__init__(message)
 
 
+class NoIdentity(KeychainError):
+    """This machine has no identity in that cloud: the same for all of its hosts, so it is found out once."""
+
+
 #: POSTs a form to a path of the registry itself, by its own rules for addresses, TLS and time: (status, body).
 Post = Callable[[str, bytes], tuple[int, bytes]]
 

@@ -10,9 +10,8 @@ import os
 from collections.abc import Mapping
 from typing import Any
 
-from transformer.registry.keychain.clouds import NoIdentity
 from transformer.registry.keychain.configfiles import home_of
-from transformer.registry.keychain.credential import Credential, KeychainError
+from transformer.registry.keychain.credential import Credential, KeychainError, NoIdentity
 
 USERNAME = "oauth2accesstoken"
 SCOPE = "https://www.googleapis.com/auth/cloud-platform"

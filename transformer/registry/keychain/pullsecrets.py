@@ -1,24 +1,20 @@
 """Pull secrets: what the pods' Kubernetes Secrets say, matched as the kubelet matches.
 
-Keys are globs over the labels of a host, with the exact port, and a prefix of the path; all that match are tried, the
-most specific first. That a pod may use a Secret was decided before (policy); here scopes are only names.
-Source: kubernetes pkg/credentialprovider, keyring.go.
+All keys that match (images.pullkeys) are tried, the most specific first. That a pod may use a Secret was decided before
+(policy.pullsecrets); here scopes are only names.
 """
 
 from __future__ import annotations
 
 import threading
 from collections.abc import Mapping, Sequence
-from fnmatch import fnmatchcase
 from typing import Any
 
-from transformer.images.reference import DOCKER_HUB, shorten
+from transformer.images import pullkeys
+from transformer.images.reference import shorten
 from transformer.policy.questions import PullSecret
 from transformer.registry.keychain.configtext import credential, parse
 from transformer.registry.keychain.credential import AMBIENT, Credential, KeychainError, Wanted
-
-#: The only other name under which the kubelet finds Docker Hub's credential, and only when no key matches.
-_HUB_KEY = "index.docker.io"
 
 
 class PullSecrets:
@@ -65,7 +61,7 @@ class PullSecrets:
             if scope not in self._entries:
                 entries: list[tuple[str, str, Any]] = []
                 for secret in self._scopes.get(scope, ()):
-                    place = f"Secret {shorten(secret.namespace, 63)}/{shorten(secret.name, 63)}"
+                    place = "Secret " + "/".join(shorten(part, 63) for part in secret[:2] if part)
                     try:
                         entries += secret_entries(secret.config, place)
                     except KeychainError as error:
@@ -77,15 +73,12 @@ class PullSecrets:
 def secret_entries(config: str, place: str) -> list[tuple[str, str, Any]]:
     """(key, place, entry) of one Secret's docker config; raises KeychainError."""
     auths = parse(config.encode("utf-8", "surrogatepass"), place, flat=True).auths
-    return [(kubelet_key(key), place, entry) for key, entry in auths.items()]
+    return [(pullkeys.filed(key), place, entry) for key, entry in auths.items()]
 
 
 def matching(entries: Sequence[tuple[str, str, Any]], host: str, repository: str) -> list[Credential]:
-    """The credentials for a repository: keys in reverse order of the alphabet (so longer before shorter)."""
-    ordered = sorted(entries, key=lambda entry: entry[0], reverse=True)  # stable: ties stay in the order given
-    chosen = [entry for entry in ordered if matches(entry[0], host, repository)]
-    if not chosen and host.lower() == DOCKER_HUB:
-        chosen = [entry for entry in ordered if entry[0] == _HUB_KEY]
+    """The credentials for a repository, in the order of pullkeys.select."""
+    chosen = [entries[index] for index in pullkeys.select([entry[0] for entry in entries], host, repository)]
     found: list[Credential] = []
     problem: KeychainError | None = None
     for key, place, entry in chosen:
@@ -99,36 +92,3 @@ def matching(entries: Sequence[tuple[str, str, Any]], host: str, repository: str
     if problem is not None and not found:
         raise problem
     return found
-
-
-def kubelet_key(key: str) -> str:
-    """A key as the kubelet files it: without scheme, without the API's version at the beginning of the path."""
-    for scheme in ("https://", "http://"):
-        key = key.removeprefix(scheme)
-    host, slash, path = key.partition("/")
-    path = slash + path
-    if path.startswith(("/v1/", "/v2/")):
-        path = path[3:]
-    return host.lower() + ("" if path == "/" else path)
-
-
-def matches(key: str, host: str, repository: str) -> bool:
-    """Whether a key (kubelet_key) is for this repository."""
-    pattern, slash, path = key.partition("/")
-    wanted_labels, wanted_port = _labels(host.lower())
-    labels, port = _labels(pattern)
-    if port != wanted_port or len(labels) != len(wanted_labels):
-        return False
-    if not f"/{repository}".startswith(slash + path):
-        return False
-    # Go writes a negated class with ^, Python with !.
-    globs = (label.replace("[^", "[!") for label in labels)
-    return all(fnmatchcase(wanted, glob) for wanted, glob in zip(wanted_labels, globs, strict=True))
-
-
-def _labels(host: str) -> tuple[list[str], str]:
-    """The labels of a host, and its port ("" when none is written)."""
-    name, colon, port = host.rpartition(":")
-    if not colon or not port.isdigit():
-        name, port = host, ""
-    return name.split("."), port
