@@ -29,7 +29,7 @@ CONTAINERS = ("containers", "initContainers", "ephemeralContainers")
 class Oracle:
     """Knows every image: its digest is the hash of its name and tag."""
 
-    def ask(self, questions):
+    def ask(self, questions, scopes=None):
         return {question: Resolved(self.digest(question)) for question in questions}
 
     @staticmethod
@@ -390,7 +390,10 @@ def test_the_law_can_fail():
 @pytest.mark.parametrize(
     ("text", "fails"),
     [
-        ("metadata: {labels: {a: &x nginx}}\nspec: {containers: [{image: *x}]}\n", False),  # it only holds the text
+        ("x-image: &x nginx\nspec: {containers: [{image: *x}]}\n", False),  # it only holds the text
+        ("x-a: {image: &x nginx}\nspec: {containers: [{image: *x}]}\n", False),
+        ("metadata: {labels: {a: &x nginx}}\nspec: {containers: [{image: *x}]}\n", True),
+        ("spec: {containers: [{env: [{name: IMAGE, value: &x nginx}], image: *x}]}\n", True),
         ("metadata: {labels: {a: &x nginx, b: *x}}\nspec: {containers: [{image: *x}]}\n", True),
         ("spec: {containers: [{image: &x nginx, env: [{name: IMAGE, value: *x}]}]}\n", True),
         ("spec: {containers: [{image: &x nginx}, {image: *x}]}\n", False),

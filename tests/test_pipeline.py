@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 
 from tests.doors import ELSEWHERE, item, pod
@@ -12,6 +14,7 @@ from transformer.text.source import File
 
 DIGEST = "sha256:" + "1" * 64
 OTHER = "sha256:" + "2" * 64
+CANARY = "canary-4711"
 
 
 class Table:
@@ -20,9 +23,10 @@ class Table:
     requests = 0
 
     def __init__(self, **digests):
-        self.digests, self.batches = digests, []
+        self.digests, self.batches, self.scopes = digests, [], None
 
-    def ask(self, questions):
+    def ask(self, questions, scopes=None):
+        self.scopes = {question.scope: scopes.get(question.scope) for question in questions}
         self.batches.append(sorted(question.source.written for question in questions))
         return {question: self._answer(question) for question in questions}
 
@@ -204,3 +208,108 @@ def test_no_message_holds_what_a_terminal_obeys():
 def test_nobody_is_asked_about_what_is_left_to_others():
     outcome, table = run(pod("auto"), pod("x/a:1", comment=" # x-release-please-version"), rendered=False)
     assert (outcomes(outcome), table.batches) == (["kept", "kept"], [])
+
+
+# Pull secrets.
+
+
+def login(name, *keys, namespace=None, text=None):
+    """A Secret with a login for each key."""
+    config = json.dumps({"auths": {key: {"auth": CANARY} for key in keys}}) if text is None else text
+    meta = {"name": name} | ({"namespace": namespace} if namespace else {})
+    body = {"type": "kubernetes.io/dockerconfigjson", "stringData": {".dockerconfigjson": config}}
+    return json.dumps({"apiVersion": "v1", "kind": "Secret", "metadata": meta, **body})
+
+
+def pulling(image, *names, namespace=None):
+    """A Pod that names pull secrets."""
+    listed = "".join(f"  - name: {name}\n" for name in names)
+    text = pod(image, extra=f"  namespace: {namespace}\n" if namespace else "")
+    return text + (f"  imagePullSecrets:\n{listed}" if names else "")
+
+
+def test_without_secrets_everything_is_ambient():
+    _, table = run(pulling("x/a:1", "regcred"), pod("x/b:1"))
+    assert table.scopes == {"ambient": None}
+
+
+def test_a_pods_own_image_is_asked_in_its_scope_and_edited_alike():
+    outcome, table = run(pulling("x/a:1", "regcred"), pod("x/a:1"), login("regcred", "docker.io"))
+    assert outcome.text(0) == pulling(f"x/a:1@{DIGEST}", "regcred") and outcome.text(1) == pod(f"x/a:1@{DIGEST}")
+    assert table.batches == [["docker.io/x/a:1"] * 2]  # one question for each scope
+    (scope,) = set(table.scopes) - {"ambient"}
+    (secret,) = table.scopes[scope]
+    assert scope.startswith("/regcred#") and (secret.namespace, secret.name) == ("", "regcred")
+    assert outcome.findings == () and not outcome.failed
+
+
+class ByScope(Table):
+    """Answers each scope with another digest, and `ambient` with nothing."""
+
+    def _answer(self, question):
+        if question.scope == "ambient":
+            return super()._answer(question._replace(source=question.source._replace(repository="none")))
+        return Resolved({"a": DIGEST, "b": OTHER}[question.scope.partition("/")[0]])
+
+
+def test_two_tenants_do_not_share_an_answer():
+    texts = [pulling("x/a:1", "regcred", namespace=name) for name in "ab"]
+    outcome, table = run(*texts, *(login("regcred", "docker.io", namespace=name) for name in "ab"), table=ByScope())
+    assert outcome.text(0) == texts[0].replace("x/a:1", f"x/a:1@{DIGEST}")
+    assert outcome.text(1) == texts[1].replace("x/a:1", f"x/a:1@{OTHER}")
+    assert len(table.batches) == 1 and outcome.counts.images == 1
+
+
+def test_a_pod_without_the_secret_is_refused_and_the_other_is_not():
+    outcome, _ = run(
+        pulling("x/a:1", "regcred", namespace="a"), pod("x/a:1"), login("regcred", "docker.io", namespace="a"),
+        table=ByScope(),
+    )  # fmt: skip
+    assert outcomes(outcome) == ["pinned", "refused"]
+    assert [(one.rule, one.place.file) for one in outcome.findings] == [("not-found", "1.yaml")]
+
+
+@pytest.mark.parametrize(
+    "policy, asked",
+    [
+        (Policy(use_manifest_secrets=False), {"ambient"}),
+        (Policy(pin=Pin(style="tag")), None),
+        (Policy(images=(ImageRule("images[0]", "docker.io/**", "keep", "frozen"),)), None),
+        (Policy(images=(ImageRule("images[0]", "docker.io/**", "deny", "unsafe"),)), None),
+    ],
+)
+def test_where_no_secret_is_looked_at(policy, asked):
+    outcome, table = run(pulling("x/a:1", "bad"), login("bad", text=CANARY), policy=policy)
+    assert (set(table.scopes) if table.scopes else None) == asked
+    assert [one for one in outcome.findings if one.rule == "unreadable"] == []
+
+
+def test_a_secret_that_cannot_be_used_is_one_warning_without_its_content():
+    outcome, table = run(pulling("x/a:1", "bad") + "---\n" + pulling("x/b:1", "bad"), login("bad", text=CANARY))
+    assert set(table.scopes) == {"ambient"} and not outcome.failed
+    (finding,) = outcome.findings
+    assert (finding.rule, finding.severity, finding.place.name) == ("unreadable", "warning", "bad")
+    assert "its content is not JSON: it is not used" in finding.message and finding.place.line == 1
+    assert CANARY not in repr(outcome.findings) + repr(finding)
+
+
+def test_a_mirrors_secret_counts():
+    _, table = run(pulling("x/a:1", "hub"), login("hub", "m.example"), policy=Policy(mirrors=(MIRROR,)))
+    assert {scope.partition("#")[0] for scope in table.scopes} == {"/hub"}
+
+
+def test_pinned_already_asks_nobody_whatever_secrets_there_are():
+    outcome, table = run(pulling(f"x/a:1@{ELSEWHERE}", "regcred"), login("regcred", "docker.io"))
+    assert (table.batches, outcome.findings) == ([], ())
+
+
+def test_list_looks_at_no_secret():
+    work = Run(Policy())
+    work.survey.file(File("a", pulling("x/a:1", "bad") + "---\n" + login("bad", text=CANARY)))
+    (row,) = work.plan()
+    assert row[1].question.scope == "ambient" and work.findings() == ()
+
+
+def test_an_outcome_shows_no_secret():
+    outcome, _ = run(pulling("x/a:1", "regcred"), login("regcred", "docker.io"))
+    assert CANARY not in repr(outcome)

@@ -6,7 +6,7 @@ plan -> ask (once, in one batch) -> decide -> edit. Knows no surface and no regi
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from typing import NamedTuple
+from typing import NamedTuple, TypeAlias
 
 from transformer.errors import Finding, Place
 from transformer.images import reference
@@ -18,7 +18,7 @@ from transformer.policy import judge
 from transformer.policy.decide import Decision, decide
 from transformer.policy.model import Policy
 from transformer.policy.plan import Plan, Planner
-from transformer.policy.questions import Answer, Question, Refusal, Resolver
+from transformer.policy.questions import AMBIENT, NO_SCOPES, Answer, Question, Refusal, Resolver, Scopes
 from transformer.text.edits import Edit, apply, respell
 from transformer.text.source import File, Positions
 from transformer.text.tree import Scalar, TextError
@@ -30,6 +30,10 @@ class Decided(NamedTuple):
     site: Site
     plan: Plan | None
     decision: Decision
+
+
+#: A site with its plan (see Decided), and the decision where nothing needs to be asked or judged.
+Planned: TypeAlias = "tuple[Site, Plan | None, Decision | None]"
 
 
 class Counts(NamedTuple):
@@ -88,19 +92,19 @@ class Run:
         self._plans: dict[tuple[str, str | None], Plan] = {}
         self._decisions: dict[int, Decision] = {}
         self._findings: list[Finding] = []
+        self._oddities: Sequence[Oddity] = ()
         passes_over = self._planner.leaves_pinned_alone and not everything
         self.survey = Survey(policy.fields, _carries_digest if passes_over else _nothing, rendered)
 
-    def plan(self) -> list[tuple[Site, Plan | None, Decision | None]]:
+    def plan(self) -> list[Planned]:
         """Each site with its plan, or with the decision where nothing needs to be asked or judged."""
         return [(site, *self._plan(site)) for site in self.survey.sites]
 
     def finish(self, files: Sequence[File], resolver: Resolver) -> Outcome:
         """Plans, asks, decides and edits what the survey holds."""
-        planned = self.plan()
-        asking = (plan.question for _, plan, early in planned if plan is not None and early is None)
-        questions = {question for question in asking if question is not None}
-        answers = resolver.ask(questions) if questions else {}
+        planned, scopes = self._in_scopes(self.plan())
+        questions = {plan.question for _, plan, early in planned if plan and plan.question and early is None}
+        answers = resolver.ask(questions, scopes) if questions else {}
         decided = tuple(
             Decided(site, plan, early or self._decide(site, plan, answers)) for site, plan, early in planned
         )
@@ -111,7 +115,7 @@ class Run:
 
     def findings(self) -> tuple[Finding, ...]:
         """What was found so far, errors first, in the order of the text."""
-        odd = [judge.judge(oddity, self._where(oddity)) for oddity in self.survey.oddities]
+        odd = [judge.judge(oddity, self._where(oddity)) for oddity in (*self.survey.oddities, *self._oddities)]
         return tuple(sorted((*odd, *self._findings), key=_order))
 
     def _plan(self, site: Site) -> tuple[Plan | None, Decision | None]:
@@ -133,6 +137,27 @@ class Run:
                 self._plans[key] = plan
         why = None if plan.action == "deny" or plan.reference is None else self._left_to_others(site, plan.reference)
         return plan, None if why is None else _kept(site, why)
+
+    def _in_scopes(self, planned: list[Planned]) -> tuple[list[Planned], Scopes]:
+        """The same plans, each with the pull secrets of its pod as the scope of its question."""
+        if not (self.survey.secrets and self._planner.policy.use_manifest_secrets and any(map(_asks, planned))):
+            return planned, NO_SCOPES
+        from transformer.policy.pullsecrets import Scoper  # brings json and hashlib: not for those who have no Secrets
+
+        scoper = Scoper(self.survey.secrets, self.survey.accounts)
+        plans: dict[tuple[int, str], Plan] = {}
+        scoped: list[Planned] = []
+        for site, plan, early in planned:
+            if plan is not None and plan.question is not None and early is None:
+                # Plans are shared by all sites with the same text; here by all of them with the same pull secrets.
+                scope = scoper.scope(site, plan.question)
+                if scope != AMBIENT:
+                    key = (id(plan), scope)
+                    plan = plans.get(key) or plan._replace(question=plan.question._replace(scope=scope))
+                    plans[key] = plan
+            scoped.append((site, plan, early))
+        self._oddities = scoper.unreadable
+        return scoped, scoper.scopes
 
     def _templated(self, site: Site, reason: str | None) -> Decision:
         if facts.is_pattern(site) or reason:
@@ -238,6 +263,11 @@ class _Edits:
                 message = f"{shorten(site.value)}: {error.message}"
                 return Refusal("invalid-reference", message, "write the reference on one line")
         return None
+
+
+def _asks(planned: Planned) -> bool:
+    _, plan, early = planned
+    return early is None and plan is not None and plan.question is not None
 
 
 def _differs(site: Site) -> Refusal:

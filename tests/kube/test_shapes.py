@@ -40,9 +40,12 @@ READ = {
     "siblings": (SIBLINGS, ["nvcr.io/nvidia", "driver", "1"], "nvcr.io/nvidia/driver:1"),
     "siblings, a digest as version": (SIBLINGS, ["nvcr.io", "driver", DIGEST], f"nvcr.io/driver@{DIGEST}"),
     "siblings, no image": (SIBLINGS, ["nvcr.io", None, "1"], None),
-    "prometheus": (PROMETHEUS, ["a/b", "1", None], "a/b:1"),
-    "prometheus, bare hex": (PROMETHEUS, ["a/b", "1", HEX], f"a/b:1@{DIGEST}"),
-    "prometheus, an empty sha": (PROMETHEUS, ["a/b", "1", ""], "a/b:1"),
+    "prometheus": (PROMETHEUS, ["a/b", "1", None, None], "a/b:1"),
+    "prometheus, bare hex": (PROMETHEUS, ["a/b", "1", HEX, None], f"a/b:1@{DIGEST}"),
+    "prometheus, version": (PROMETHEUS, ["a/b", None, None, "v2"], "a/b:v2"),
+    "prometheus, tag over version": (PROMETHEUS, ["a/b", "1", None, "v2"], "a/b:1"),
+    "siblings, a whole image": (SIBLINGS, [None, "r.io/a/b:1", None], "r.io/a/b:1"),
+    "prometheus, an empty sha": (PROMETHEUS, ["a/b", "1", "", None], "a/b:1"),
 }
 
 #: shape, values, what to write (name, tag, digest, renamed) -> new values; None: there is no place for it
@@ -110,7 +113,7 @@ WRITTEN = {
         SIBLINGS,
         ["nvcr.io/nvidia", "d", "1"],
         ("m.io/x/nvidia/d", "1", None, True),
-        ["m.io/x/nvidia", "d", None],
+        ["m.io/x/nvidia", None, None],
     ),
     "siblings, renamed, image alone": (
         SIBLINGS,
@@ -118,9 +121,67 @@ WRITTEN = {
         ("m.io/d", "1", None, True),
         [None, "m.io/d", None],
     ),
-    "prometheus": (PROMETHEUS, ["a/b", "1", None], ("a/b", "1", DIGEST, False), [None, f"1@{DIGEST}", None]),
-    "prometheus, bare hex": (PROMETHEUS, ["a/b", "1", "00"], ("a/b", "1", DIGEST, False), [None, None, HEX]),
-    "prometheus, renamed": (PROMETHEUS, ["a/b", "1", None], ("m.io/a/b", "1", None, True), ["m.io/a/b", None, None]),
+    "prometheus": (
+        PROMETHEUS,
+        ["a/b", "1", None, "v2"],
+        ("a/b", "1", DIGEST, False),
+        [None, f"1@{DIGEST}", None, None],
+    ),
+    "prometheus, bare hex": (
+        PROMETHEUS,
+        ["a/b", "1", "00", None],
+        ("a/b", "1", DIGEST, False),
+        [None, None, HEX, None],
+    ),
+    "prometheus, renamed": (
+        PROMETHEUS,
+        ["a/b", "1", None, None],
+        ("m.io/a/b", "1", None, True),
+        ["m.io/a/b", None, None, None],
+    ),
+    "prometheus, version alone, renamed": (
+        PROMETHEUS,
+        ["a/b", None, None, "v2"],
+        ("m.io/a/b", "v2", None, True),
+        ["m.io/a/b", None, None, None],
+    ),
+    "prometheus, version and an empty sha": (
+        PROMETHEUS,
+        ["a/b", None, "", "v2"],
+        ("a/b", "v2", DIGEST, False),
+        [None, None, HEX, None],
+    ),
+    "prometheus, version alone": (PROMETHEUS, ["a/b", None, None, "v2"], ("a/b", "v2", DIGEST, False), None),
+    "split, another tag at the mirror": (
+        SPLIT,
+        [None, "a/b", "1", None],
+        ("m.io/a/b", "1-x", None, True),
+        [None, "m.io/a/b", "1-x", None],
+    ),
+    "split, another tag and a digest's key": (
+        SPLIT,
+        [None, "a/b", "1", ""],
+        ("m.io/a/b", "1-x", DIGEST, True),
+        [None, "m.io/a/b", "1-x", DIGEST],
+    ),
+    "split, a mirror that has the tag in its path": (
+        SPLIT,
+        [None, "a/b", "1", None],
+        ("m.io/a/b/1", None, None, True),
+        None,
+    ),
+    "siblings, a whole image": (
+        SIBLINGS,
+        [None, "r.io/a/b:1", None],
+        ("r.io/a/b", "1", DIGEST, False),
+        [None, f"r.io/a/b:1@{DIGEST}", None],
+    ),
+    "siblings, a whole image, renamed": (
+        SIBLINGS,
+        [None, "r.io/a/b:1", None],
+        ("m.io/b", "1", DIGEST, True),
+        [None, f"m.io/b:1@{DIGEST}", None],
+    ),
 }
 
 

@@ -9,6 +9,7 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from transformer.kube import reading
+from transformer.kube.pullsecrets import NO_SECRETS
 from transformer.kube.survey import NOWHERE, Resource, Site, Survey, keep_reason
 from transformer.text.outline import Outlines
 from transformer.text.source import File
@@ -106,7 +107,7 @@ def test_a_site():
     scalar = Scalar(start, start + 9, "'", "nginx:1")
     file = File("x.yaml", text)
     assert found.sites == [
-        Site(file, resource, "spec.containers[0].image", "image", "nginx:1", ("nginx:1",), (scalar,), "c")
+        Site(file, resource, "spec.containers[0].image", "image", "nginx:1", ("nginx:1",), (scalar,), "c", NO_SECRETS)
     ]
     assert found.sites[0].offset == start
     assert found.documents == 1

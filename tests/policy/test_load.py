@@ -11,6 +11,7 @@ import pytest
 from transformer.errors import EXIT_USAGE, PolicyError
 from transformer.policy.load import from_function_config, load
 from transformer.policy.model import FieldRule, ImageRule, Location, Mirror, Pin, Policy, RegistryRule
+from transformer.policy.questions import HostCredential
 from transformer.policy.words import LATER, schema_text
 
 HEAD = "apiVersion: pindown.dev/v1alpha1\nkind: ImageTransformer\n"
@@ -73,13 +74,18 @@ fields:
 - {kind: Gadget, path: "spec.images[]"}
 registries:
 - {host: "registry.test:5000", insecure: true}
-- {host: Harbor.Example.com, caBundle: ca.pem, maxConcurrency: 8}
+- {host: Harbor.Example.com, caBundle: ca.pem, maxConcurrency: 8, credentials: {secretFile: login.yaml}}
+- host: quay.example.com
+  credentials: {usernameEnv: QUAY_USER, passwordEnv: QUAY_PASSWORD}
+  trustedRealms: [Auth.example.net, "https://login.example.org:8443/token"]
+- {host: ghcr.io, credentials: {dockerConfig: config.json}}
 onError: warn
 timeout: 45.5
 keeps: refuse
 mode: validate
 results: summary
-offline: true"""
+offline: true
+useManifestSecrets: false"""
 )
 
 MEANT = Policy(
@@ -111,8 +117,19 @@ MEANT = Policy(
         FieldRule(None, "Gadget", "spec.images[]", 36),
     ),
     registries=(
-        RegistryRule("registry.test:5000", True, None, None, True, 38),
-        RegistryRule("harbor.example.com", False, "ca.pem", 8, True, 39),
+        RegistryRule("registry.test:5000", True, line=38),
+        RegistryRule(
+            *("harbor.example.com", False, "ca.pem", 8),
+            credentials=HostCredential("harbor.example.com", secret_file="login.yaml"),
+            line=39,
+        ),
+        RegistryRule(
+            "quay.example.com",
+            trusted_realms=("auth.example.net", "https://login.example.org:8443/token"),
+            credentials=HostCredential("quay.example.com", "QUAY_USER", "QUAY_PASSWORD"),
+            line=40,
+        ),
+        RegistryRule("ghcr.io", credentials=HostCredential("ghcr.io", docker_config="config.json"), line=43),
     ),
     on_error="warn",
     timeout=45.5,
@@ -120,6 +137,7 @@ MEANT = Policy(
     mode="validate",
     results="summary",
     offline=True,
+    use_manifest_secrets=False,
     file="p.yaml",
 )
 
@@ -165,6 +183,9 @@ def test_which_digest(pin, digest, platform):
     policy = load(spec(f"pin: {pin}"), "p.yaml")
     assert (policy.pin.digest, policy.pin.platform) == (digest, platform)
 
+
+#: What a complaint about credentials names.
+WAYS = ["usernameEnv with passwordEnv", "dockerConfig", "secretFile"]
 
 #: (spec, line, column, parts of the message): every one names the key path, the cause and what to do.
 REFUSED = [
@@ -255,6 +276,38 @@ REFUSED = [
     ("registries:\n- {host: a.io, maxConcurrency: 0}", 5, 34, ["at least 1"]),
     ("registries:\n- {host: a.io, maxConcurrency: 1.5}", 5, 34, ["whole number"]),
     ('registries:\n- {host: a.io, caBundle: "a\\nb"}', 5, 28, ["control characters"]),
+    # Credentials: whatever is wrong, no value is shown.
+    *(
+        (f"registries:\n- {{host: a.io, credentials: {text}}}", 5, 5, ["registries[0].credentials", *WAYS])
+        for text in [
+            *("hunter2", "[hunter2]", "{}", "{usernameEnv: hunter2}", "{passwordEnv: hunter2}"),
+            *("{usernameEnv: A, passwordEnv: 'hunter2!'}", "{usernameEnv: A, passwordEnv: [hunter2]}"),
+            *("{dockerConfig: hunter2, secretFile: b}", "{usernameEnv: A, dockerConfig: hunter2}"),
+            "{usernameEnv: A, passwordEnv: B, secretFile: hunter2}",
+            "{secretFile: ''}",
+        ]
+    ),
+    *(
+        (f"registries:\n- {{host: a.io, {text}}}", 5, 18, [f"{key!r}: never write a login or password", *WAYS])
+        for key, text in [
+            *((key, f"credentials: {{{key}: hunter2}}") for key in ("username", "password", "auth", "token")),
+            *((key, f"{key}: hunter2") for key in ("username", "password", "auth", "token", "Password")),
+            ("password", "credentials: {usernameEnv: A, passwordEnv: B, password: hunter2}"),
+        ]
+    ),
+    ("registries:\n- {host: a.io, credentials: {passwrdEnv: hunter2}}", 5, 5, ["did you mean 'passwordEnv'"]),
+    ('registries:\n- {host: a.io, credentials: {secretFile: "a\\nb"}}', 5, 43, ["control characters"]),
+    ("credentials: {dockerConfig: hunter2}", 4, 3, ["spec.credentials: unknown key 'credentials'"]),
+    # Trusted realms.
+    ("registries:\n- {host: a.io, trustedRealms: b.io}", 5, 33, ["must be a list"]),
+    *(
+        (f"registries:\n- {{host: a.io, trustedRealms: [{realm}]}}", 5, 34, ["is not a token server", "host[:port]"])
+        for realm in [
+            *("'*.b.io'", "b.io/token", "'ftp://b.io'", "'https://u:hunter2@b.io'", "'https://b.io/t?x=hunter2'"),
+            *("'https://'", "'b io'", "'b.io:x'", "'https://b.io/../x'", "'//b.io'"),
+        ]
+    ),
+    ("useManifestSecrets: no", 4, 23, ["must be true or false"]),
 ]
 
 
@@ -266,7 +319,8 @@ def test_refused_with_place_and_next_step(text, line, column, parts):
     assert [part for part in parts if part not in str(error)] == []
     assert (error.file, error.line) == ("p.yaml", line)
     assert error.exit_code == EXIT_USAGE
-    if "required" not in parts[0]:
+    assert "hunter2" not in str(error)
+    if "required" not in parts[0] and "registries[0].credentials" not in str(error):
         assert error.column == column
 
 

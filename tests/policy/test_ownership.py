@@ -55,10 +55,45 @@ def test_a_repositorys_weakened_hosts_get_no_credential_unless_trusted(trust, al
     assert [rule.credentials_allowed for rule in policy.registries] == allowed
 
 
-def test_a_repositorys_policy_alone_may_say_everything():
-    policy = combine(None, load(EVERYTHING, "pindown.yaml"), False)
-    assert policy.keeps == "refuse"
-    assert len(policy.mirrors) == 2
+def test_a_trusted_repositorys_policy_alone_may_say_everything():
+    policy = combine(None, load(EVERYTHING, "pindown.yaml"), True)
+    assert policy.keeps == "refuse" and policy.trusted
+    assert len(policy.mirrors) == 2 and policy.registries[1].credentials is not None
+
+
+#: What only an operator's policy may say, and the key and line that are named.
+GUARDED = [
+    ("registries: [{host: a.io, credentials: {dockerConfig: x}}]", "spec.registries[0].credentials", 4),
+    ("registries:\n- {host: a.io}\n- host: b.io\n  credentials: {secretFile: x}", "spec.registries[1].credentials", 7),
+    (
+        "registries: [{host: a.io, credentials: {usernameEnv: A, passwordEnv: B}}]",
+        "spec.registries[0].credentials",
+        4,
+    ),
+    ("registries:\n- host: a.io\n  trustedRealms: [b.io]", "spec.registries[0].trustedRealms", 6),
+    ("registries: [{host: a.io, trustedRealms: []}]", "spec.registries[0].trustedRealms", 4),
+]
+
+
+@pytest.mark.parametrize(("text", "key", "line"), GUARDED)
+def test_a_repository_may_not_say_who_sees_a_credential(text, key, line):
+    with pytest.raises(PolicyError) as caught:
+        combine(None, repository(text), False)
+    assert str(caught.value).startswith(f"pindown.yaml:{line}: {key}: only the operator's policy may say this")
+    assert "--trust-policy" in str(caught.value) and "PINDOWN_TRUST_POLICY=1" in str(caught.value)
+    assert caught.value.exit_code == EXIT_USAGE
+
+
+@pytest.mark.parametrize("text", [text for text, _, _ in GUARDED])
+def test_an_operator_may_and_so_may_a_trusted_repository(text):
+    assert combine(None, repository(text), True).registries == repository(text).registries
+    assert combine(repository(text), None, False).registries == repository(text).registries
+
+
+@pytest.mark.parametrize("trust", [False, True])
+def test_beside_an_operators_policy_it_may_not_even_when_trusted(trust):
+    with pytest.raises(PolicyError, match=r"spec\.registries: /etc/pindown\.yaml is the operator's policy"):
+        combine(OPERATOR, repository(GUARDED[0][0]), trust)
 
 
 @pytest.mark.parametrize("text", ["", "pin: {}", "images: []", "fields: []"])
@@ -86,6 +121,8 @@ BEYOND = [
     ("mode: validate", "spec.mode"),
     ("results: summary", "spec.results"),
     ("offline: true", "spec.offline"),
+    ("useManifestSecrets: true", "spec.useManifestSecrets"),
+    ("useManifestSecrets: false", "spec.useManifestSecrets"),
 ]
 
 

@@ -24,7 +24,7 @@ class Canned:
     def __init__(self, answer):
         self.answer = answer
 
-    def ask(self, questions):
+    def ask(self, questions, scopes=None):
         return dict.fromkeys(questions, self.answer)
 
 

@@ -107,14 +107,65 @@ def test_the_text_form(door, registry, nginx, pinned):
     assert f"credential for {registry.host}  anonymous" in ran.out
 
 
+def login(home, host, auth="bWU6c2VjcmV0LXdvcmQ="):
+    (home / ".docker").mkdir()
+    (home / ".docker" / "config.json").write_text(json.dumps({"auths": {host: {"auth": auth}}, "credsStore": "absent"}))
+
+
+def credentials(ran):
+    """The lines about credentials, without their indentation."""
+    return [line.strip() for line in ran.out.splitlines() if "credential for" in line]
+
+
 def test_where_a_credential_comes_from_is_told_and_never_what_it_is(door, registry, nginx, isolation):
-    (isolation / ".docker").mkdir()
-    auths = {registry.host: {"auth": "bWU6c2VjcmV0LXdvcmQ="}}
-    (isolation / ".docker" / "config.json").write_text(json.dumps({"auths": auths}))
+    login(isolation, registry.host)
     ran = door("explain", nginx)
-    told = [line for line in ran.out.splitlines() if "credential" in line]
-    assert ran.code == 0 and "config.json" in told[0]
+    assert ran.code == 0 and credentials(ran) == [
+        f"credential for {registry.host}  ~/.docker/config.json (key {registry.host}) — not demanded; "
+        "anonymous — answered; helper absent — not asked"
+    ]
     assert "secret-word" not in ran.out and "bWU6" not in ran.out
+
+
+def test_which_credential_was_used(door, embedded, isolation):
+    registry = embedded(auth={"team/api"}, users={"me": "secret-word"})
+    login(isolation, registry.host)
+    ran = door("explain", f"{registry.host}/team/api:2.3.1")
+    assert ran.code == 0 and credentials(ran) == [
+        f"credential for {registry.host}  ~/.docker/config.json (key {registry.host}) — used; "
+        "anonymous — not needed; helper absent — not asked"
+    ]
+    assert "secret-word" not in ran.out + ran.err and "bWU6" not in ran.out + ran.err
+
+
+def test_which_credentials_were_refused(door, embedded, isolation):
+    registry = embedded(auth={"team/api"}, users={"me": "another-word"})
+    login(isolation, registry.host)
+    ran = door("explain", f"{registry.host}/team/api:2.3.1")
+    (told,) = credentials(ran)
+    assert ran.code == 1 and f"~/.docker/config.json (key {registry.host}) — refused (HTTP 401" in told
+    assert "anonymous — refused" in told and "docker-credential-absent, named by ~/.docker/config.json" in told
+    assert "-word" not in told and "bWU6" not in ran.out + ran.err
+
+
+def test_the_chain_is_told_where_nobody_was_asked(door, isolation):
+    login(isolation, "registry.invalid")
+    ran = door("explain", "127.0.0.1:1/a:1")
+    assert ran.code == 1 and credentials(ran) == ["credential for 127.0.0.1:1  anonymous; helper absent"]
+
+
+POD = "apiVersion: v1\nkind: Pod\nmetadata: {name: x}\nspec: {containers: [{name: a, image: IMAGE}]}\n"
+
+
+@pytest.mark.parametrize("options, told", [((), False), (("-v",), True)])
+def test_a_verbose_run_tells_the_same(door, embedded, isolation, options, told):
+    registry = embedded(auth={"team/api"}, users={"me": "secret-word"})
+    login(isolation, registry.host)
+    ran = door("render", *options, "-", stdin=POD.replace("IMAGE", f"{registry.host}/team/api:2.3.1"))
+    assert ran.code == 0
+    note = f"note: credential for {registry.host}: ~/.docker/config.json (key {registry.host}) — used; anonymous"
+    assert (note in ran.err) is told
+    assert "secret-word" not in ran.out + ran.err and "bWU6" not in ran.out + ran.err
 
 
 def test_the_text_form_of_what_is_wrong(door):

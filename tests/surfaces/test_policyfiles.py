@@ -11,6 +11,7 @@ import pytest
 from tests.policy.test_load import HEAD, spec
 from transformer.errors import PolicyError
 from transformer.policy.load import load
+from transformer.policy.questions import HostCredential
 from transformer.policy.words import SIZE_LIMIT
 from transformer.surfaces import policyfiles
 from transformer.surfaces.policyfiles import Memory, PolicyText
@@ -175,7 +176,7 @@ def test_the_same_file_by_two_names(repository):
 
 
 def bundles(text: str, source: PolicyText) -> list[str | None]:
-    policy = policyfiles.with_bundles(load(spec(text), source.file), source)
+    policy = policyfiles.with_files(load(spec(text), source.file), source)
     return [rule.ca_bundle for rule in policy.registries]
 
 
@@ -207,6 +208,41 @@ def test_a_bound_policy_may_not_name_files_outside(tmp_path, path):
 def test_a_missing_bundle_is_a_policy_error_and_not_a_tls_error_later(tmp_path):
     with pytest.raises(PolicyError, match=r"p.yaml:4: the caBundle of a.test, ca.pem, is not there"):
         bundles("registries: [{host: a.test, caBundle: ca.pem}]", PolicyText("", "p.yaml", str(tmp_path), None))
+
+
+def test_files_with_credentials_are_placed_beside_the_policy_and_may_be_missing(tmp_path):
+    text = (
+        "registries:\n- {host: a.test, credentials: {dockerConfig: sub/config.json}}\n"
+        "- {host: b.test, credentials: {secretFile: /run/x.yaml}}\n"
+        "- {host: c.test, credentials: {usernameEnv: A, passwordEnv: B}}"
+    )
+    source = PolicyText("", "p.yaml", str(tmp_path), None)
+    found = [rule.credentials for rule in policyfiles.with_files(load(spec(text), "p.yaml"), source).registries]
+    assert found == [
+        HostCredential("a.test", docker_config=str(tmp_path / "sub/config.json")),
+        HostCredential("b.test", secret_file="/run/x.yaml"),
+        HostCredential("c.test", "A", "B"),
+    ]
+
+
+def test_an_operators_link_stays_a_link(tmp_path):
+    """A mounted Secret changes where its links lead."""
+    (tmp_path / "..data").mkdir()
+    (tmp_path / "login.yaml").symlink_to("..data/login.yaml")
+    text = "registries: [{host: a.test, credentials: {secretFile: login.yaml}}]"
+    policy = policyfiles.with_files(load(spec(text), "p"), PolicyText("", "p", str(tmp_path), None))
+    assert policy.registries[0].credentials == HostCredential("a.test", secret_file=str(tmp_path / "login.yaml"))
+
+
+@pytest.mark.parametrize("key", ["dockerConfig", "secretFile"])
+@pytest.mark.parametrize("path", ["../login", "link", "/etc/login"])
+def test_a_bound_policy_may_not_name_credentials_outside(tmp_path, key, path):
+    (tmp_path / "inside").mkdir()
+    (tmp_path / "inside" / "link").symlink_to("../login")
+    text = f"registries: [{{host: a.test, credentials: {{{key}: {path}}}}}]"
+    inside = str(tmp_path / "inside")
+    with pytest.raises(PolicyError, match=rf"p.yaml:4: the {key} of a.test, .* leaves the tree"):
+        policyfiles.with_files(load(spec(text), "p.yaml"), PolicyText("", "p.yaml", inside, inside))
 
 
 # ---- the memory

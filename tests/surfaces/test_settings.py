@@ -240,6 +240,51 @@ def test_a_found_policy_names_files_beside_itself(cwd):
     assert gather({}, {}, cwd / "apps").policy.registries[0].ca_bundle == str((cwd / "ca.pem").resolve())
 
 
+LOGIN = "registries: [{host: a.test, credentials: {usernameEnv: A, passwordEnv: B}}]"
+REALMS = "registries: [{host: a.test, trustedRealms: [b.test]}]"
+
+
+@pytest.mark.parametrize("text", [LOGIN, REALMS])
+@pytest.mark.parametrize(
+    ("door", "file"), [("found", "pindown.yaml"), ("functionConfig", "functionConfig"), ("plugin", "plugin.yaml")]
+)
+def test_a_repository_may_not_say_who_sees_a_credential_unless_trusted(cwd, text, door, file):
+    options = {}
+    if door == "found":
+        write(cwd, text)
+    else:
+        options = {"function_config": spec(text), "function_config_file": file}
+    with pytest.raises(
+        PolicyError, match=rf"{file}:4: spec.registries\[0\]\.\w+: only the operator's policy"
+    ) as caught:
+        gather({}, {}, cwd, **options)
+    assert caught.value.exit_code == EXIT_USAGE
+    for flags, environ in (({"trust_policy": True}, {}), ({}, {"PINDOWN_TRUST_POLICY": "1"})):
+        (rule,) = gather(flags, environ, cwd, **options).policy.registries
+        assert rule.credentials is not None or rule.trusted_realms == ("b.test",)
+
+
+@pytest.mark.parametrize("text", [LOGIN, REALMS])
+def test_an_operator_may(cwd, text):
+    write(cwd, text, "op.yaml")
+    assert gather({"policy": "op.yaml"}, {}, cwd).policy.trusted
+    assert gather({}, {"PINDOWN_POLICY": "op.yaml"}, cwd).policy.trusted
+
+
+def test_a_config_map_that_holds_a_whole_policy_is_no_way_around(cwd):
+    text = f"apiVersion: v1\nkind: ConfigMap\ndata:\n  policy: |\n    {LOGIN}\n"
+    with pytest.raises(PolicyError, match="only the operator's policy"):
+        gather({}, {}, cwd, function_config=text)
+
+
+@pytest.mark.parametrize(("word", "expected"), [("true", True), ("FALSE", False), ("false", False)])
+def test_a_config_map_may_leave_the_manifests_secrets_alone(cwd, word, expected):
+    text = f"apiVersion: v1\nkind: ConfigMap\ndata: {{useManifestSecrets: '{word}'}}\n"
+    assert gather({}, {}, cwd, function_config=text).policy.use_manifest_secrets is expected
+    with pytest.raises(PolicyError, match="data.useManifestSecrets: must be true or false, not 'never'"):
+        gather({}, {}, cwd, function_config=text.replace(word, "never"))
+
+
 # ---- start-up
 
 

@@ -272,7 +272,8 @@ def test_every_span_holds_its_scalar(value, flow, style):
 @pytest.mark.parametrize(
     ("text", "places"),
     [
-        ("image: &x nginx\nb: *x\nc: *x\n", 3),
+        ("a: {image: &x nginx}\nb: *x\nc: *x\n", 3),
+        ("a: {x-b: {c: &x nginx}}\nb: *x\n", 1),
         ("x: &x nginx\nimage: *x\n", 1),
         ("x: &x nginx\nimage: *x\nlabel: *x\n", 2),
         ("image: nginx\n", 1),

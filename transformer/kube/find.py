@@ -6,10 +6,19 @@ outline (`Finder` does). Covers pod specs at any depth of any kind, the catalogu
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import NamedTuple, Protocol
 
 from transformer.kube import catalogue, paths
+from transformer.kube.pullsecrets import (
+    NAME_ANNOTATIONS,
+    AccountPart,
+    PodPart,
+    SecretPart,
+    account_part,
+    pod_part,
+    secret_part,
+)
 from transformer.kube.shapes import SHAPES
 from transformer.text.outline import Lines, Outline
 from transformer.text.tree import Parsed, Plain, TextError, Tree
@@ -24,6 +33,7 @@ FILE_ANNOTATIONS = (
     "internal.config.kubernetes.io/index",
     "config.kubernetes.io/origin",
 )
+_ANNOTATIONS = frozenset((*FILE_ANNOTATIONS, *NAME_ANNOTATIONS))
 #: More places than any real document has, beyond what its size allows; aliases of aliases reach it within a second.
 _PLACES_LIMIT, _PLACES_PER_SCALAR = 200_000, 4
 
@@ -50,13 +60,17 @@ class Identity(NamedTuple):
 
 
 class Candidate(NamedTuple):
-    """A place that names an image: object, path, shape, the leaf of each of the shape's keys, the container's name."""
+    """A place that names an image: object, path, shape, the leaf of each of the shape's keys, the container's name.
+
+    `pod`: what the pod spec that it stands in says about pull secrets; None outside of one.
+    """
 
     identity: Identity
     path: str
     shape: str
     leaves: tuple[int | None, ...]
     container: int | None = None
+    pod: PodPart | None = None
 
 
 class Strange(NamedTuple):
@@ -77,6 +91,8 @@ class Found(NamedTuple):
     candidates: tuple[Candidate, ...]
     strange: tuple[Strange, ...]
     is_blocked: bool
+    secrets: tuple[SecretPart, ...] = ()
+    accounts: tuple[AccountPart, ...] = ()
 
 
 class Finder:
@@ -105,20 +121,30 @@ class Finder:
         )
         search = _Search(document.value, self._fields, _PLACES_LIMIT + _PLACES_PER_SCALAR * size)
         search.object(root)
-        found, strange = tuple(search.candidates.values()), tuple(search.strange)
+        candidates, secrets = tuple(search.candidates.values()), tuple(search.secrets)
+        found = Found(candidates, tuple(search.strange), False, secrets, tuple(search.accounts))
         if not isinstance(document, Lines) or not document.outline.blocks:
-            return Found(found, strange, False)
-        wanted = (*document.outline.kinds, *_needed((*found, *strange)))
-        return Found(found, strange, not document.outline.blocks.isdisjoint(wanted))
+            return found
+        wanted = (*document.outline.kinds, *_needed(found))
+        return found._replace(is_blocked=not document.outline.blocks.isdisjoint(wanted))
 
 
-def _needed(found: Iterable[Candidate | Strange]) -> Iterator[int]:
-    for one in found:
-        yield from (leaf for leaf in one.leaves if leaf is not None)
+def _needed(found: Found) -> Iterator[int]:
+    parts: list[Candidate | Strange | SecretPart | AccountPart] = [*found.candidates, *found.strange]
+    parts += [*found.secrets, *found.accounts]
+    for one in parts:
         yield from (leaf for leaf in one.identity[:4] if leaf is not None)
         yield from one.identity.annotations.values()
+        if isinstance(one, Candidate | Strange):
+            yield from (leaf for leaf in one.leaves if leaf is not None)
         if isinstance(one, Candidate) and one.container is not None:
             yield one.container
+        if isinstance(one, Candidate) and one.pod is not None:
+            yield from (*(one.pod.secrets or ()), *one.pod.accounts)
+        if isinstance(one, SecretPart):
+            yield from (one.type, *(leaf for _, _, leaf in one.contents))
+        if isinstance(one, AccountPart):
+            yield from one.secrets
 
 
 class _Search:
@@ -127,6 +153,8 @@ class _Search:
         #: By object and path: a place that two rules name is one place, the first rule's.
         self.candidates: dict[object, Candidate] = {}
         self.strange: list[Strange] = []
+        self.secrets: list[SecretPart] = []
+        self.accounts: list[AccountPart] = []
         #: Nodes that a row names as objects: `_anywhere` leaves them to `object`.
         self.objects: set[int] = set()
         self.places = 0
@@ -151,29 +179,42 @@ class _Search:
                 self._row(identity, node, catalogue.Row(field.path, "field"))
         for row in catalogue.rows(group, kind) if kind else ():
             self._row(identity, node, row)
+        if not group:
+            self._core(identity, kind, node)
+        pod = pod_part(node)
         for key, child in node.items():
             if key != "status" and not isinstance(child, int):
-                self._anywhere(identity, child, key, key)
+                self._anywhere(identity, child, key, key, pod)
+
+    def _core(self, identity: Identity, kind: str, node: dict[str, Tree]) -> None:
+        """Objects that matter for what pods may pull with."""
+        secret = secret_part(identity, node) if kind == "Secret" else None
+        account = account_part(identity, node) if kind == "ServiceAccount" else None
+        if secret is not None:
+            self.secrets.append(secret)
+        if account is not None:
+            self.accounts.append(account)
 
     def _group_kind(self, identity: Identity) -> tuple[str, str]:
         version, kind = (self.value(leaf) if leaf is not None else "" for leaf in (identity.api_version, identity.kind))
         return version.rpartition("/")[0], kind
 
-    def _anywhere(self, identity: Identity, node: Tree, key: str, path: str) -> None:
-        """Pod specs at any depth: lists of containers, and volumes that are images."""
+    def _anywhere(self, identity: Identity, node: Tree, key: str, path: str, pod: PodPart | None = None) -> None:
+        """Pod specs at any depth: lists of containers, and volumes that are images. `pod` is of the mapping above."""
         self._visit()
         if id(node) in self.objects:
             return
         if isinstance(node, dict):
+            pod = pod_part(node)
             for name, child in node.items():
                 if not isinstance(child, int):
-                    self._anywhere(identity, child, name, paths.extend(path, name))
+                    self._anywhere(identity, child, name, paths.extend(path, name), pod)
         elif isinstance(node, list):
             if key in _CONTAINERS:
-                self._containers(identity, node, path)
+                self._containers(identity, node, path, pod)
             elif key == "volumes":
                 for place, child in paths.walk(node, ("[]", "image", "reference"), path):
-                    self._candidate(identity, "image", place, child)
+                    self._candidate(identity, "image", place, child, pod=pod)
             for index, child in enumerate(node):
                 if not isinstance(child, int):
                     self._anywhere(identity, child, "", f"{path}[{index}]")
@@ -183,11 +224,11 @@ class _Search:
         if self.places > self.limit:
             raise TextError(f"aliases make more than {self.limit} nodes of this document")
 
-    def _containers(self, identity: Identity, node: list[Tree], path: str) -> None:
+    def _containers(self, identity: Identity, node: list[Tree], path: str, pod: PodPart | None = None) -> None:
         for index, container in enumerate(node):
             if isinstance(container, dict) and "image" in container:
                 place, name = f"{path}[{index}].image", _leaf(container, "name")
-                self._candidate(identity, "image", place, container["image"], name)
+                self._candidate(identity, "image", place, container["image"], name, pod=pod)
 
     def _row(self, identity: Identity, root: dict[str, Tree], row: catalogue.Row) -> None:
         if row.shape in ("never", "pod"):  # pods are found anywhere
@@ -215,7 +256,14 @@ class _Search:
                 self._candidate(identity, row.shape, path, node, root=root)
 
     def _candidate(
-        self, identity: Identity, shape: str, path: str, node: Tree, container: int | None = None, root: Tree = 0
+        self,
+        identity: Identity,
+        shape: str,
+        path: str,
+        node: Tree,
+        container: int | None = None,
+        root: Tree = 0,
+        pod: PodPart | None = None,
     ) -> None:
         leaves: list[int | None] = []
         for key in SHAPES[shape].keys:
@@ -227,8 +275,10 @@ class _Search:
                 return
             leaves.append(found)
         if any(leaf is not None for leaf in leaves):
-            candidate = Candidate(identity, path, shape, tuple(leaves), container)
-            self.candidates.setdefault((id(identity), path), candidate)
+            candidate = Candidate(identity, path, shape, tuple(leaves), container, pod)
+            first = self.candidates.setdefault((id(identity), path), candidate)
+            if first.pod is None and pod is not None:  # a row has named it before the pod spec was met
+                self.candidates[(id(identity), path)] = first._replace(pod=pod)
 
 
 def _identity(node: dict[str, Tree]) -> Identity:
@@ -242,7 +292,7 @@ def _identity(node: dict[str, Tree]) -> Identity:
 
 
 def _is_ours(annotation: str) -> bool:
-    return annotation.startswith(OWN_ANNOTATIONS) or annotation in FILE_ANNOTATIONS
+    return annotation.startswith(OWN_ANNOTATIONS) or annotation in _ANNOTATIONS
 
 
 def _leaf(mapping: dict[str, Tree], key: str) -> int | None:

@@ -68,7 +68,7 @@ class Versioned:
 
     def read(self, values: Sequence[str | None]) -> str | None:
         image, version = values
-        if not image or not version or "@" in image or ":" in image.rpartition("/")[2]:
+        if not image or not version or _is_whole(image):
             return image or None
         return f"{image}:{version}"
 
@@ -77,13 +77,19 @@ class Versioned:
 
 
 class Split:
-    """Name, tag and digest under keys of their own. The digest goes where its key stands, else behind the tag."""
+    """Name, tag and digest under keys of their own. The digest goes where its key stands, else behind the tag.
+
+    `version` is a key whose value is the tag where none is written, and which has no room for a digest. Without a tag the
+    last part of the name may be a whole reference.
+    """
 
     needs_tag = True
 
-    def __init__(self, name: tuple[str, ...], tag: str, digest: str = "", algorithm: str = "") -> None:
-        self.keys = (*name, tag, *((digest,) if digest else ()))
-        self.parts = len(name)
+    def __init__(
+        self, name: tuple[str, ...], tag: str, digest: str = "", algorithm: str = "", version: str = ""
+    ) -> None:
+        self.keys = (*name, tag, *(key for key in (digest, version) if key))
+        self.parts, self.has_digest, self.has_version = len(name), bool(digest), bool(version)
         #: What the digest's key leaves out: prometheus-operator's `sha` is bare hex.
         self.algorithm = algorithm
 
@@ -91,30 +97,38 @@ class Split:
         *name, last = values[: self.parts]
         if not last:
             return None
-        tag = values[self.parts]
-        digest = values[self.parts + 1] if len(values) > self.parts + 1 else None
+        tag, digest, version = self._rest(values)
         if tag and tag.startswith("sha256:"):
             tag, digest = None, tag
-        return join(
-            "/".join([*(part for part in name if part), last]), tag, self.algorithm + digest if digest else None
-        )
+        digest = self.algorithm + digest if digest else None
+        return join("/".join([*(part for part in name if part), last]), tag or version, digest)
 
     def write(self, values: Sequence[str | None], new: Written) -> list[str | None] | None:
         out: list[str | None] = [None] * len(values)
         if new.renamed:
             out[: self.parts] = self._rename(values[: self.parts], new.name)
-        tag, has_digest_key = values[self.parts], len(values) > self.parts + 1 and values[self.parts + 1] is not None
-        if new.digest is None:
-            return out
-        if has_digest_key:
+        tag, digest, version = self._rest(values)
+        if digest is not None and new.digest is not None:
             out[self.parts + 1] = new.digest.removeprefix(self.algorithm)
-        elif tag and (new.tag or tag.startswith("sha256:")):
-            out[self.parts] = f"{new.tag}@{new.digest}" if new.tag else new.digest
+            out[self.parts] = new.tag if tag and new.tag else None
         elif tag:
-            out[self.parts] = f"{tag.partition('@')[0]}@{new.digest}"
-        else:
+            plain = "" if tag.startswith("sha256:") else tag.partition("@")[0]
+            if new.digest is None and new.tag is None:
+                return None  # a mirror keeps the tag elsewhere, and its key cannot go
+            named = new.tag or plain
+            out[self.parts] = f"{named}@{new.digest}" if named and new.digest else new.digest or named
+        elif not version and _is_whole(last := values[self.parts - 1] or ""):
+            name = out[self.parts - 1] or _without_tag(last)
+            out[self.parts - 1] = join(name, new.tag, new.digest)
+        elif new.digest is not None or (version and new.tag != version):
             return None
-        return out
+        return [None if now == before else now for now, before in zip(out, values, strict=True)]
+
+    def _rest(self, values: Sequence[str | None]) -> tuple[str | None, str | None, str | None]:
+        """Tag, digest and version: None where the key is absent, and always for a key that this spelling has not."""
+        tag, *rest = values[self.parts :]
+        digest = rest[0] if self.has_digest else None
+        return tag, digest, rest[-1] if self.has_version else None
 
     def _rename(self, old: Sequence[str | None], name: str) -> list[str | None]:
         """The new name over the keys that are there.
@@ -129,6 +143,17 @@ class Split:
         return [head, *[None] * (len(old) - 2), rest]
 
 
+def _is_whole(text: str) -> bool:
+    """Whether a tag or a digest follows the name."""
+    return "@" in text or ":" in text.rpartition("/")[2]
+
+
+def _without_tag(text: str) -> str:
+    name = text.partition("@")[0]
+    path, slash, last = name.rpartition("/")
+    return path + slash + last.partition(":")[0]
+
+
 #: The names that catalogue.txt uses; a new spelling is one class above (or one more use of one) and one row here.
 SHAPES: dict[str, Shape] = {
     "image": Whole(),
@@ -138,5 +163,5 @@ SHAPES: dict[str, Shape] = {
     "versioned": Versioned(),
     "split": Split(("registry", "repository"), "tag", "digest"),
     "siblings": Split(("repository", "image"), "version"),
-    "prometheus": Split(("baseImage",), "tag", "sha", "sha256:"),
+    "prometheus": Split(("baseImage",), "tag", "sha", "sha256:", version="version"),
 }

@@ -6,9 +6,10 @@ States facts, judges nothing.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
-from transformer.kube.find import OWN_ANNOTATIONS, Candidate, Field, Finder, Identity, Strange
+from transformer.kube.find import OWN_ANNOTATIONS, Candidate, Field, Finder, Found, Identity, Strange
+from transformer.kube.pullsecrets import Account, PodSecrets, Secret, read_names, read_pod, read_secret
 from transformer.kube.reading import Reader, read_slowly
 from transformer.kube.shapes import SHAPES
 from transformer.text.documents import Span
@@ -37,7 +38,8 @@ NOWHERE = Resource(None, None, None, None, {})
 class Site(NamedTuple):
     """A place that names an image.
 
-    `value` is the reference as its shape reads it; `values` and `scalars` are those of the shape's keys.
+    `value` is the reference as its shape reads it; `values` and `scalars` are those of the shape's keys. `pod` is what
+    its pod says about pull secrets, None where there is no pod spec.
     """
 
     file: File
@@ -48,6 +50,7 @@ class Site(NamedTuple):
     values: tuple[str | None, ...]
     scalars: tuple[Scalar | None, ...]
     container: str | None = None
+    pod: PodSecrets | None = None
 
     @property
     def offset(self) -> int:
@@ -57,7 +60,8 @@ class Site(NamedTuple):
 class Oddity(NamedTuple):
     """A fact that someone must judge.
 
-    `what` is unreadable, duplicate-key, hiding-key (it hides an image), not-text, map, list, not-object or unread.
+    `what` is unreadable, duplicate-key, hiding-key (it hides an image), not-text, map, list, not-object, unread or
+    pull-secret (its content is of no use; `text` says why, and nothing of it).
     """
 
     what: str
@@ -71,7 +75,8 @@ class Oddity(NamedTuple):
 class Survey:
     """Collects the sites of files, in their order. A site whose text is `settled` is only counted (`left_alone`).
 
-    `rendered`: every document must be an object, or nothing at all.
+    Also the Secrets with logins for registries and the ServiceAccounts that name some. `rendered`: every document must
+    be an object, or nothing at all.
     """
 
     def __init__(
@@ -85,6 +90,8 @@ class Survey:
         self.sites: list[Site] = []
         self.oddities: list[Oddity] = []
         self.left_alone: list[str] = []
+        self.secrets: list[Secret] = []
+        self.accounts: list[Account] = []
         self.documents = 0
 
     def file(self, file: File) -> None:
@@ -103,14 +110,16 @@ class Survey:
 
     def items(self, reader: Reader, items: Sequence[Span], whole: Span) -> None:
         """The items of a list; when one cannot be read by itself, the whole document is read instead."""
-        before = len(self.sites), len(self.oddities), len(self.left_alone), self.documents
+        lists: tuple[list[Any], ...] = (self.sites, self.oddities, self.left_alone, self.secrets, self.accounts)
+        before, documents = [len(one) for one in lists], self.documents
         try:
             for span in items:
                 parsed, root = reader.item(span)
                 self._take(reader.file, parsed, root, span)
         except TextError:
-            sites, oddities, left_alone, self.documents = before
-            del self.sites[sites:], self.oddities[oddities:], self.left_alone[left_alone:]
+            self.documents = documents
+            for one, length in zip(lists, before, strict=True):
+                del one[length:]
             self._whole(reader, whole)
 
     def _whole(self, reader: Reader, span: Span) -> None:
@@ -135,6 +144,8 @@ class Survey:
             self._candidate(file, parsed, candidate, resources)
         for strange in found.strange:
             self._strange(file, parsed, strange, resources)
+        if found.secrets or found.accounts:
+            self._pull_secrets(file, parsed, found, resources)
         for duplicate in parsed.duplicates:
             what = "hiding-key" if _holds_image(duplicate) else "duplicate-key"
             self.oddities.append(Oddity(what, file, duplicate.position, duplicate.key))
@@ -169,7 +180,17 @@ class Survey:
             self.left_alone.append(value)
         else:
             container = None if found.container is None else parsed.value(found.container)
-            self.sites.append(Site(file, resource, found.path, found.shape, value, values, scalars, container))
+            pod = None if found.pod is None else read_pod(parsed, found.pod)
+            self.sites.append(Site(file, resource, found.path, found.shape, value, values, scalars, container, pod))
+
+    def _pull_secrets(self, file: File, parsed: Parsed, found: Found, resources: dict[int, Resource]) -> None:
+        for part in found.secrets:
+            secret = read_secret(file, self._resource(parsed, part.identity, resources), parsed, part)
+            if secret is not None:
+                self.secrets.append(secret)
+        for one in found.accounts:
+            resource = self._resource(parsed, one.identity, resources)
+            self.accounts.append(Account(file, resource, read_names(parsed, one.secrets)))
 
     def _strange(self, file: File, parsed: Parsed, strange: Strange, resources: dict[int, Resource]) -> None:
         scalars = [parsed.scalar(leaf) for leaf in strange.leaves]

@@ -15,10 +15,13 @@ from transformer.images.reference import ReferenceError, parse, shorten
 from transformer.policy.locations import PLACEHOLDERS, check_written, target_of, variables_of
 from transformer.policy.mirrors import check_source, normalise_source
 from transformer.policy.model import FieldRule, ImageRule, Location, Mirror, Pin, Policy, RegistryRule
+from transformer.policy.ownership import GUARDED
 from transformer.policy.patterns import compile_pattern
-from transformer.policy.reading import Path, Tree
+from transformer.policy.questions import HostCredential
+from transformer.policy.reading import Path, Tree, dotted
 from transformer.policy.variables import check_value
 
+_REALM_PATH = re.compile(r"(?:/[A-Za-z0-9_~-][A-Za-z0-9._~-]*)*/?", re.ASCII)
 _FIELD = re.compile(r"[^.\[\]{}\s]+(?:\[\])*(?:\.[^.\[\]{}\s]+(?:\[\])*)*")
 
 
@@ -47,6 +50,7 @@ class _Builder:
             mode=spec.get("mode", "transform"),
             results=spec.get("results", "full"),
             offline=spec.get("offline", False),
+            use_manifest_secrets=spec.get("useManifestSecrets", True),
             file=self.file,
             written=self._written(),
         )
@@ -138,15 +142,40 @@ class _Builder:
             host = self._judge(_registry_host, entry["host"], *path)
             if host in result:
                 self._fail(f"{host} stands twice (first in line {result[host].line}); merge the two entries", *path)
-            insecure, bundle = entry.get("insecure", False), entry.get("caBundle")
-            if insecure and bundle is not None:
-                self._fail(
-                    "plain http (insecure) has no certificate for caBundle to verify; take one of them out", *path
-                )
-            if bundle is not None and not bundle.isprintable():
-                self._fail("a file name with control characters; rename the file", *path[:-1], "caBundle")
-            result[host] = RegistryRule(host, insecure, bundle, entry.get("maxConcurrency"), line=self._line(*path))
+            result[host] = self._registry(host, entry, path[:-1])
         return tuple(result.values())
+
+    def _registry(self, host: str, entry: dict[str, Any], path: Path) -> RegistryRule:
+        insecure, bundle = entry.get("insecure", False), entry.get("caBundle")
+        if insecure and bundle is not None:
+            message = "plain http (insecure) has no certificate for caBundle to verify; take one of them out"
+            self._fail(message, *path, "host")
+        self._check_file(bundle, *path, "caBundle")
+        realms = tuple(
+            self._judge(_realm, realm, *path, "trustedRealms", index)
+            for index, realm in enumerate(entry.get("trustedRealms", ()))
+        )
+        return RegistryRule(
+            host,
+            insecure,
+            bundle,
+            entry.get("maxConcurrency"),
+            trusted_realms=realms,
+            credentials=self._credentials(host, entry.get("credentials"), path),
+            line=self._line(*path, "host"),
+        )
+
+    def _credentials(self, host: str, entry: dict[str, str] | None, path: Path) -> HostCredential | None:
+        if entry is None:
+            return None
+        config, secret = entry.get("dockerConfig"), entry.get("secretFile")
+        self._check_file(config, *path, "credentials", "dockerConfig")
+        self._check_file(secret, *path, "credentials", "secretFile")
+        return HostCredential(host, entry.get("usernameEnv"), entry.get("passwordEnv"), config, secret)
+
+    def _check_file(self, name: str | None, *path: str | int) -> None:
+        if name is not None and not name.isprintable():
+            self._fail("a file name with control characters; rename the file", *path)
 
     def _platform(self, entry: dict[str, Any], *path: str | int) -> str | None:
         platform = entry.get("platform")
@@ -155,7 +184,9 @@ class _Builder:
     def _written(self) -> tuple[tuple[str, int], ...]:
         keys: list[Path] = [(key,) for key in self.spec]
         keys += [("pin", key) for key in self.spec.get("pin", ())]
-        return tuple((".".join(map(str, key)), self.tree.locate(("spec", *key), key=True)[0]) for key in keys)
+        for index, entry in enumerate(self.spec.get("registries", ())):
+            keys += [("registries", index, key) for key in GUARDED if key in entry]
+        return tuple((dotted(key), self.tree.locate(("spec", *key), key=True)[0]) for key in keys)
 
     def _judge(self, check: Callable[[Any], Any], value: Any, *path: str | int) -> Any:
         try:
@@ -168,6 +199,21 @@ class _Builder:
 
     def _fail(self, message: str, *path: str | int) -> None:
         raise PolicyError(f"{self.tree.say(path)}: {message}", self.file, *self.tree.locate(path))
+
+
+def _realm(text: str) -> str:
+    """A token server as it is compared: host[:port], or an URL; raises ValueError for anything else."""
+    scheme, separator, rest = text.rpartition("://")
+    host, slash, path = rest.partition("/")
+    host = host.lower()
+    try:
+        fine = "@" not in host and parse(f"{host}/a/b").registry == host and _REALM_PATH.fullmatch(slash + path)
+    except ReferenceError:
+        fine = None
+    if not fine or (separator and scheme.lower() not in ("http", "https")) or (slash and not separator):
+        # The text is not shown: an URL may hold a login or a token.
+        raise ValueError("is not a token server; write host[:port], or the URL of its realm without a query")
+    return f"{scheme.lower()}{separator}{host}{slash}{path}"
 
 
 def _registry_host(text: str) -> str:

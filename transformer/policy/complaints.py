@@ -15,7 +15,7 @@ from jsonschema.exceptions import ValidationError
 from transformer.errors import PolicyError
 from transformer.images.reference import shorten
 from transformer.policy.reading import Path, Tree
-from transformer.policy.words import nearest, schema_text, unknown_key
+from transformer.policy.words import CREDENTIALS_ADVICE, nearest, schema_text, unknown_key
 
 #: Further complaints that follow the first one in the message.
 FURTHER = 5
@@ -61,6 +61,8 @@ def _complaints(error: ValidationError) -> list[tuple[Path, bool, str]]:
         known = schema.get("properties", {})
         unknown = islice((key for key in value if key not in known), COLLECTED)
         return [((*path, key), True, unknown_key(key, known)) for key in unknown]
+    if "credentials" in path:  # somebody may have written a password there: no value is shown
+        return [(path, False, f"is not well formed; {CREDENTIALS_ADVICE}")]
     if rule == "required":
         missing = ", ".join(f"`{key}`" for key in limit if key not in value)
         return [(path, True, f"{missing} is required here{_because(missing)}")]

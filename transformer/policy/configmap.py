@@ -24,6 +24,7 @@ DATA: dict[str, Path] = {
     "policy": ("spec",),
     "results": ("spec", "results"),
     "style": ("spec", "pin", "style"),
+    "useManifestSecrets": ("spec", "useManifestSecrets"),
 }
 KEEP_REASON = "kept by the ConfigMap's keep"
 
@@ -75,7 +76,7 @@ def _value(tree: Tree, word: str, text: str) -> Any:
         return [_mirror(tree, line) for line in _lines(text)]
     if word == "keep":
         return [{"match": line, "action": "keep", "reason": KEEP_REASON} for line in _lines(text)]
-    if word == "offline":
+    if word in ("offline", "useManifestSecrets"):
         return {"true": True, "false": False}.get(text.strip().lower(), text)
     return text.strip()
 

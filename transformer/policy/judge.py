@@ -58,6 +58,12 @@ _VERDICTS = {
         "a map stands where an image reference should",
         "write one reference as a string; if this kind spells images otherwise, add a row to the policy's `fields`",
     ),
+    "pull-secret": _Verdict(
+        "unreadable",
+        "warning",
+        "a pod names this Secret to pull its image, and its content {text}: it is not used",
+        "correct the Secret, or log in where pindown runs",
+    ),
     "unread": _Verdict(
         "embedded",
         "warning",

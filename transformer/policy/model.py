@@ -9,6 +9,8 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+from transformer.policy.questions import HostCredential
+
 
 class Pin(NamedTuple):
     """How images are pinned: `platform` counts only with `digest: platform`."""
@@ -62,9 +64,10 @@ class FieldRule(NamedTuple):
 
 
 class RegistryRule(NamedTuple):
-    """How one registry is reached. `ca_bundle` is a path, absolute once `settings` has placed it.
+    """How one registry is reached, and as whom. Paths are absolute once `settings` has placed them.
 
-    `credentials_allowed` is False where an untrusted policy weakened the transport (`ownership`).
+    `credentials_allowed` is False where an untrusted policy weakened the transport (`ownership`). `trusted_realms` are
+    hosts (or URLs) of token servers that may see the registry's credentials.
     """
 
     host: str
@@ -72,6 +75,8 @@ class RegistryRule(NamedTuple):
     ca_bundle: str | None = None
     max_concurrency: int | None = None
     credentials_allowed: bool = True
+    trusted_realms: tuple[str, ...] = ()
+    credentials: HostCredential | None = None
     line: int = 0
 
 
@@ -91,11 +96,14 @@ class Policy(NamedTuple):
     mode: str = "transform"
     results: str = "full"
     offline: bool = False
+    #: Whether pods are asked for with the pull secrets that they name, where those are in the input.
+    use_manifest_secrets: bool = True
     #: Where it was read from ("" for the default).
     file: str = ""
     #: Whether it is the operator's own, or was declared trustworthy by the operator.
     trusted: bool = False
-    #: The keys that the text held, such as `onError`, `pin`, `pin.existing`, with their lines.
+    #: The keys that the text held, such as `onError`, `pin`, `pin.existing`, `registries[0].credentials`, with their
+    #: lines.
     written: tuple[tuple[str, int], ...] = ()
 
     @classmethod

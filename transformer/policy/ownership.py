@@ -10,6 +10,8 @@ from transformer.errors import PolicyError
 from transformer.images.reference import shorten
 from transformer.policy.model import Pin, Policy, RegistryRule
 
+#: Keys of `registries[]` that say who is shown a credential: no repository may.
+GUARDED = ("credentials", "trustedRealms")
 #: What a repository's policy may hold beside an operator's.
 TIGHTENING = frozenset(("images", "pin", "pin.existing", "fields"))
 
@@ -18,7 +20,7 @@ def combine(operator: Policy | None, repository: Policy | None, trust: bool) -> 
     """The one policy that holds; raises PolicyError when the repository's goes beyond what it may.
 
     `trust` (`--trust-policy`) lets a repository's policy, when it is alone, keep credentials for the hosts whose
-    transport it weakens. It does not let it loosen an operator's.
+    transport it weakens, and say where credentials are (GUARDED). It does not let it loosen an operator's.
     """
     if operator is None:
         return _judged(repository, trust) if repository is not None else Policy.default()
@@ -27,8 +29,21 @@ def combine(operator: Policy | None, repository: Policy | None, trust: bool) -> 
 
 
 def _judged(policy: Policy, trusted: bool) -> Policy:
+    if not trusted:
+        _refuse_guarded(policy)
     registries = tuple(_with_credentials(rule, trusted) for rule in policy.registries)
     return policy._replace(trusted=trusted, registries=registries)
+
+
+def _refuse_guarded(policy: Policy) -> None:
+    for key, line in policy.written:
+        if key.startswith("registries[") and key.rpartition(".")[2] in GUARDED:
+            raise PolicyError(
+                f"spec.{key}: only the operator's policy may say this (--policy, PINDOWN_POLICY), and this one comes "
+                "from a repository; move it there, or set --trust-policy (PINDOWN_TRUST_POLICY=1) if you trust it",
+                policy.file,
+                line,
+            )
 
 
 def _with_credentials(rule: RegistryRule, trusted: bool) -> RegistryRule:

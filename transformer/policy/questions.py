@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
+from types import MappingProxyType
 from typing import NamedTuple, Protocol
 
 from transformer.images.reference import Reference
+
+#: The scope of everything that no pull secret has to do with.
+AMBIENT = "ambient"
 
 
 class Question(NamedTuple):
@@ -26,8 +30,8 @@ class Question(NamedTuple):
     fallback: bool = False
     #: `os/architecture[/variant]`: the digest of that platform's image instead of the index.
     platform: str | None = None
-    #: Whose credentials: `ambient`, or an identity of the pull secrets that the pod names.
-    scope: str = "ambient"
+    #: Whose credentials: AMBIENT, or an identity of the pull secrets that the pod names.
+    scope: str = AMBIENT
 
 
 class PullSecret(NamedTuple):
@@ -81,7 +85,15 @@ class Missing(NamedTuple):
 Answer = Resolved | Missing
 
 
-class Resolver(Protocol):
-    """Answers a batch of questions. Never raises for a single image; a question without an answer is `Missing`."""
+#: The pull secrets behind each scope that a question may name, in the order in which the pod names them.
+Scopes = Mapping[str, tuple[PullSecret, ...]]
+NO_SCOPES: Scopes = MappingProxyType({})
 
-    def ask(self, questions: Collection[Question]) -> Mapping[Question, Answer]: ...
+
+class Resolver(Protocol):
+    """Answers a batch of questions. Never raises for a single image; a question without an answer is `Missing`.
+
+    `scopes` has every scope of the questions but `ambient`.
+    """
+
+    def ask(self, questions: Collection[Question], scopes: Scopes = NO_SCOPES) -> Mapping[Question, Answer]: ...

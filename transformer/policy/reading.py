@@ -71,8 +71,8 @@ class Tree(NamedTuple):
         """The path for people: `spec.mirrors[0].locations[1].to`."""
         for length in range(len(path), 0, -1):
             if path[:length] in self.names:
-                return self.names[path[:length]] + _dotted(path[length:], lead=True)
-        return _dotted(path)
+                return self.names[path[:length]] + dotted(path[length:], lead=True)
+        return dotted(path)
 
 
 def read(text: str, file: str, quick: bool = False) -> Tree:
@@ -239,6 +239,7 @@ def _syntax_error(error: BaseException, file: str) -> PolicyError:
     return PolicyError(message, file, *((mark.line + 1, mark.column + 1) if mark is not None else (0, 0)))
 
 
-def _dotted(path: Path, lead: bool = False) -> str:
+def dotted(path: Path, lead: bool = False) -> str:
+    """A path for people, with `lead` as the rest of another one."""
     text = "".join(f"[{part}]" if isinstance(part, int) else f".{shorten(part, 60)}" for part in path)
     return text if lead else text.removeprefix(".")

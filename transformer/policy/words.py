@@ -24,18 +24,22 @@ LATER = frozenset(
     (
         "allowParameters",
         "cache",
-        "credentials",
         "lock",
         "matrix",
         "mirrorsFrom",
         "pullSecret",
         "pullSecrets",
         "rewrite",
-        "trustedRealms",
-        "useManifestSecrets",
         "warm",
         "when",
     )
+)
+
+#: Keys under which other tools hold a secret itself. A policy is read by many, and ends up in repositories.
+LITERAL_SECRETS = frozenset("username password auth token identitytoken registrytoken secret user".split())
+CREDENTIALS_ADVICE = (
+    "write one of usernameEnv with passwordEnv (names of environment variables), dockerConfig (a Docker config file) "
+    "and secretFile (a file with a Kubernetes Secret)"
 )
 
 
@@ -57,8 +61,11 @@ def schema_text(name: str = "policy") -> str:
 
 def unknown_key(word: str, known: Iterable[str]) -> str:
     """The sentence for a key that the vocabulary does not have at this place."""
+    known = frozenset(known)
     if word in LATER:
         return f"{word!r} is not supported by this version of pindown; take it out or update pindown"
+    if word.lower() in LITERAL_SECRETS and not {"credentials", "secretFile"}.isdisjoint(known):
+        return f"{word!r}: never write a login or password in a policy; under `credentials` {CREDENTIALS_ADVICE}"
     if word == "<<":
         return "merge keys (<<) are not part of YAML 1.2; write the keys out"
     names = sorted(known)

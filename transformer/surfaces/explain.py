@@ -14,7 +14,7 @@ from transformer.policy.plan import Plan, Planner
 from transformer.policy.questions import Refusal
 from transformer.report import jsonlines
 from transformer.surfaces import console, settings
-from transformer.surfaces.job import Job
+from transformer.surfaces.job import Job, credentials
 
 Stories = Mapping[tuple[str, str, str], str]
 
@@ -111,9 +111,9 @@ def _credentials(plan: Plan, job: Job, stories: Stories) -> list[tuple[str, str]
         return []
     from transformer.registry.keychain import Wanted, ambient_keychain
 
-    keychain, scope = ambient_keychain(os.environ), plan.question.scope
+    chain, scope = ambient_keychain(os.environ, credentials=credentials(job.settings.policy)), plan.question.scope
     told: dict[str, str] = {}
     for one in (*plan.question.locations, plan.question.source):
         story = stories.get((one.registry, one.repository, scope))
-        told[one.registry] = story or keychain.describe(Wanted(one.registry, one.repository, scope))
+        told[one.registry] = story or chain.describe(Wanted(one.registry, one.repository, scope))
     return list(told.items())

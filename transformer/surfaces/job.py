@@ -9,7 +9,8 @@ from typing import NamedTuple
 from transformer.errors import EXIT_FINDINGS, EXIT_FINE, HostError
 from transformer.images.reference import shorten
 from transformer.pipeline import Outcome, Where
-from transformer.policy.questions import Answer, Missing, Question, Refusal, Resolver
+from transformer.policy.model import Policy
+from transformer.policy.questions import NO_SCOPES, Answer, HostCredential, Missing, Question, Refusal, Resolver, Scopes
 from transformer.report import text
 from transformer.surfaces import console
 from transformer.surfaces.settings import Settings
@@ -20,7 +21,7 @@ class Offline:
 
     requests = 0
 
-    def ask(self, questions: Collection[Question]) -> Mapping[Question, Answer]:
+    def ask(self, questions: Collection[Question], scopes: Scopes = NO_SCOPES) -> Mapping[Question, Answer]:
         return {question: Missing((_offline(question),)) for question in questions}
 
 
@@ -33,6 +34,11 @@ def _offline(question: Question) -> Refusal:
     )
 
 
+def credentials(policy: Policy) -> tuple[HostCredential, ...]:
+    """Where a policy says that its registries' credentials are."""
+    return tuple(rule.credentials for rule in policy.registries if rule.credentials is not None)
+
+
 class Online:
     """Asks the registries; the room behind it is imported when there is really something to ask."""
 
@@ -43,7 +49,7 @@ class Online:
         #: By (registry, repository, scope): which credentials were tried, and what came of each.
         self.stories: Mapping[tuple[str, str, str], str] = {}
 
-    def ask(self, questions: Collection[Question]) -> Mapping[Question, Answer]:
+    def ask(self, questions: Collection[Question], scopes: Scopes = NO_SCOPES) -> Mapping[Question, Answer]:
         from transformer.registry.resolver import RegistryResolver
 
         policy = self._settings.policy
@@ -51,6 +57,8 @@ class Online:
             registries=policy.registries,
             timeout=self._settings.timeout,
             jobs=self._settings.jobs,
+            scopes=scopes,
+            credentials=credentials(policy),
             progress=None if self._settings.quiet else console.Progress(),
             allowed_hosts=frozenset(rule.host for rule in policy.registries) if policy.trusted else frozenset(),
         )

@@ -64,10 +64,13 @@ def same(one: PolicyText, path: str, cwd: str) -> bool:
         return False
 
 
-def with_bundles(policy: Policy, source: PolicyText) -> Policy:
-    """The policy with absolute `caBundle` paths; raises PolicyError for one that is missing or out of bounds."""
-    rules = tuple(rule if rule.ca_bundle is None else _placed(rule, policy.file, source) for rule in policy.registries)
-    return policy._replace(registries=rules)
+def with_files(policy: Policy, source: PolicyText) -> Policy:
+    """The policy with absolute paths; raises PolicyError for one out of bounds, and for a `caBundle` that is missing.
+
+    A file with credentials may be missing here (it may be there in CI only): whether it helps is found out when its
+    registry is asked.
+    """
+    return policy._replace(registries=tuple(_with_files(rule, policy.file, source) for rule in policy.registries))
 
 
 def memory(environ: Mapping[str, str]) -> Memory | None:
@@ -154,18 +157,35 @@ def _read(path: str, label: str, regular_only: bool) -> str:
         raise PolicyError("the policy is not UTF-8 text; save it as UTF-8", label, line) from None
 
 
-def _placed(rule: RegistryRule, file: str, source: PolicyText) -> RegistryRule:
-    bundle = rule.ca_bundle or ""
-    path = os.path.join(source.base, bundle)
-    if source.bound is not None and (os.path.isabs(bundle) or not _inside(path, source.bound)):
-        message = "leaves the tree that this policy may name files in; move the file, or name the policy with --policy"
-    elif not os.path.isfile(path):
-        message = (
-            "is not there; relative paths start at the policy's file (a functionConfig's at the working directory)"
+def _with_files(rule: RegistryRule, file: str, source: PolicyText) -> RegistryRule:
+    if rule.ca_bundle is not None:
+        bundle = _placed("caBundle", rule.ca_bundle, rule, file, source)
+        if not os.path.isfile(bundle):
+            where = "relative paths start at the policy's file (a functionConfig's at the working directory)"
+            raise _misplaced("caBundle", rule.ca_bundle, rule, file, f"is not there; {where}")
+        rule = rule._replace(ca_bundle=os.path.realpath(bundle))
+    if rule.credentials is not None:
+        config, secret = rule.credentials.docker_config, rule.credentials.secret_file
+        placed = rule.credentials._replace(
+            docker_config=None if config is None else _placed("dockerConfig", config, rule, file, source),
+            secret_file=None if secret is None else _placed("secretFile", secret, rule, file, source),
         )
-    else:
-        return rule._replace(ca_bundle=os.path.realpath(path))
-    raise PolicyError(f"the caBundle of {rule.host}, {shorten(bundle)}, {message}", file, rule.line)
+        rule = rule._replace(credentials=placed)
+    return rule
+
+
+def _placed(key: str, path: str, rule: RegistryRule, file: str, source: PolicyText) -> str:
+    full = os.path.join(source.base, path)
+    if source.bound is None:
+        return full  # with its symbolic links: a mounted Secret changes where they lead
+    if os.path.isabs(path) or not _inside(full, source.bound):
+        advice = "move the file, or name the policy with --policy"
+        raise _misplaced(key, path, rule, file, f"leaves the tree that this policy may name files in; {advice}")
+    return os.path.realpath(full)
+
+
+def _misplaced(key: str, path: str, rule: RegistryRule, file: str, what: str) -> PolicyError:
+    return PolicyError(f"the {key} of {rule.host}, {shorten(path)}, {what}", file, rule.line)
 
 
 def _inside(path: str, root: str) -> bool:

@@ -114,7 +114,7 @@ def _loaded(source: policyfiles.PolicyText, seen: policyfiles.Memory | None, fun
     from transformer.policy.load import from_function_config, load  # not needed where there is no policy
 
     read = from_function_config if function_config else load
-    return policyfiles.with_bundles(read(source.text, source.file, seen=seen), source)
+    return policyfiles.with_files(read(source.text, source.file, seen=seen), source)
 
 
 def _variables(given: Iterable[str], environ: Mapping[str, str], policy: Policy) -> dict[str, str]:

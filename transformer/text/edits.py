@@ -12,6 +12,9 @@ from transformer.text.tree import Scalar, TextError
 _PLAIN = re.compile(r"[A-Za-z0-9_./][A-Za-z0-9_./@+-]*(?::[A-Za-z0-9_./@+-]+)*")
 
 
+_LINE_END = re.compile(r"[\r\n]")
+
+
 class Edit(NamedTuple):
     """Replaces `[start, end)` of a text; an empty span inserts."""
 
@@ -40,7 +43,8 @@ def respell(text: str, scalar: Scalar, new: str) -> Edit:
     start, end = scalar.start, scalar.end
     if scalar.style in ("|", ">"):
         word = scalar.value.strip()
-        start = text.find(word, text.find("\n", start, end), end)
+        header = _LINE_END.search(text, start, end)
+        start = text.find(word, header.end(), end) if header else -1
         if start < 0 or not word:
             raise TextError("a block scalar of several lines cannot be rewritten", scalar.start)
         return Edit(start, start + len(word), new)

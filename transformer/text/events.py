@@ -109,8 +109,9 @@ class _Builder:
             self._place(leaf)
 
     def _is_held(self, leaf: int) -> None:
-        key = self.keys[-1] if self.keys else None
-        if key is not None and key[0] != "image":
+        """An anchor at the top of a document, or under an `x-` key, holds its text only for others to use."""
+        keys = [key[0] for key in self.keys if key is not None]
+        if len(keys) == 1 or any(key.startswith("x-") for key in keys):
             self.scalars[leaf] = self.scalars[leaf]._replace(places=0)
 
     def _leaf(self, event: Any, position: int) -> int:

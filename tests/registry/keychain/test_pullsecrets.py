@@ -7,9 +7,10 @@ import json
 
 import pytest
 
+from tests.images.test_pullkeys import MATCHING
 from transformer.policy.questions import PullSecret
 from transformer.registry.keychain import KeychainError, Wanted
-from transformer.registry.keychain.pullsecrets import PullSecrets, kubelet_key, matches
+from transformer.registry.keychain.pullsecrets import PullSecrets
 
 CANARY = "canary-4711"
 
@@ -28,82 +29,10 @@ def users(source, host="registry.test", repository="team/app", scope="s"):
     return [credential.username for credential in source.resolve(Wanted(host, repository, scope))]
 
 
-#: key, host, repository: does the kubelet take it?
-MATCHING = [
-    ("registry.test", "registry.test", "a", True),
-    ("https://registry.test", "registry.test", "a", True),
-    ("http://registry.test/v1/", "registry.test", "a", True),
-    ("https://registry.test/v2/", "registry.test", "a", True),
-    ("Registry.Test", "registry.test", "a", True),
-    ("registry.test", "other.test", "a", False),
-    ("registry.test", "registry.test.evil", "a", False),
-    ("registry.test", "a.registry.test", "a", False),
-    # globs, label by label
-    ("*.test", "registry.test", "a", True),
-    ("*.test", "a.registry.test", "a", False),
-    ("*.*.test", "a.registry.test", "a", True),
-    ("*", "registry.test", "a", False),
-    ("*", "localhost", "a", True),
-    ("reg*.test", "registry.test", "a", True),
-    ("*istry.test", "registry.test", "a", True),
-    ("r?gistry.test", "registry.test", "a", True),
-    ("[pqr]egistry.test", "registry.test", "a", True),
-    ("[^r]egistry.test", "registry.test", "a", False),
-    ("[^x]egistry.test", "registry.test", "a", True),
-    ("registry.*", "registry.test", "a", True),
-    ("*.dkr.ecr.*.amazonaws.com", "123456789012.dkr.ecr.eu-west-1.amazonaws.com", "a", True),
-    ("*.azurecr.io", "team.azurecr.io.evil", "a", False),
-    # ports, exactly
-    ("registry.test:5000", "registry.test:5000", "a", True),
-    ("registry.test:5000", "registry.test", "a", False),
-    ("registry.test", "registry.test:5000", "a", False),
-    ("*.test:5000", "registry.test:5000", "a", True),
-    ("*.test:*", "registry.test:5000", "a", False),
-    ("127.0.0.1:5000", "127.0.0.1:5000", "a", True),
-    ("[::1]:5000", "[::1]:5000", "a", False),
-    # the path, as a prefix
-    ("registry.test/team", "registry.test", "team/app", True),
-    ("registry.test/team/", "registry.test", "team/app", True),
-    ("registry.test/team/app", "registry.test", "team/app", True),
-    ("registry.test/tea", "registry.test", "team/app", True),
-    ("registry.test/team", "registry.test", "other/team", False),
-    ("registry.test/team/app/x", "registry.test", "team/app", False),
-    ("registry.test/*", "registry.test", "team/app", False),
-    ("https://registry.test/v1/team", "registry.test", "team/app", True),
-    # Docker Hub
-    ("docker.io", "docker.io", "library/nginx", True),
-    ("docker.io/library", "docker.io", "library/nginx", True),
-    ("https://index.docker.io/v1/", "docker.io", "library/nginx", True),
-    ("index.docker.io", "docker.io", "library/nginx", True),
-    ("index.docker.io/library", "docker.io", "library/nginx", False),
-    ("*.docker.io", "docker.io", "library/nginx", False),
-    ("", "docker.io", "library/nginx", False),
-]
-
-
 @pytest.mark.parametrize(("key", "host", "repository", "taken"), MATCHING)
 def test_matching(key, host, repository, taken):
     source = PullSecrets({"s": (secret("x", [key]),)})
     assert bool(users(source, host, repository)) == taken
-
-
-@pytest.mark.parametrize(
-    ("key", "expected"),
-    [
-        ("https://index.docker.io/v1/", "index.docker.io"),
-        ("registry.test/v2/", "registry.test"),
-        ("registry.test/v2/team", "registry.test/team"),
-        ("registry.test/v2", "registry.test/v2"),
-        ("registry.test/", "registry.test"),
-        ("https://A.test/Team", "a.test/Team"),
-    ],
-)
-def test_keys_as_the_kubelet_files_them(key, expected):
-    assert kubelet_key(key) == expected
-
-
-def test_a_bad_glob_matches_nothing():
-    assert not matches("[.test", "registry.test", "a")
 
 
 def test_all_that_match_are_given_and_the_most_specific_first():

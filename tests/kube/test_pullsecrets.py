@@ -1,0 +1,299 @@
+"""Facts about pull secrets: what a pod, a ServiceAccount and a Secret say, however they are written down."""
+
+from __future__ import annotations
+
+import base64
+import json
+
+import pytest
+
+from tests.doors import item, pod, resource_list
+from transformer.kube import pullsecrets
+from transformer.kube.pullsecrets import NO_SECRETS, ContentError, PodSecrets, Secret, content_of, former_names
+from transformer.kube.survey import NOWHERE, Resource, Survey
+from transformer.text.source import File
+
+CANARY = "canary-4711"
+CONFIG = json.dumps({"auths": {"registry.test": {"auth": base64.b64encode(f"user:{CANARY}".encode()).decode()}}})
+ENCODED = base64.b64encode(CONFIG.encode()).decode()
+JSON_TYPE, OLD_TYPE = "kubernetes.io/dockerconfigjson", "kubernetes.io/dockercfg"
+
+
+def survey(*texts: str, **options) -> Survey:
+    found = Survey(**options)
+    for number, text in enumerate(texts):
+        found.file(File(f"{number}.yaml", text))
+    assert found.oddities == []
+    return found
+
+
+def pods(text: str) -> list[PodSecrets | None]:
+    return [site.pod for site in survey(text).sites]
+
+
+def secret(lines: str, type_: str = JSON_TYPE, name: str = "regcred", head: str = "") -> str:
+    """A Secret with these lines (indented by two) below its type."""
+    return f"apiVersion: v1\nkind: Secret\nmetadata:\n  name: {name}\n{head}type: {type_}\n{lines}"
+
+
+def in_block(text: str, width: int = 40) -> str:
+    """As kustomize writes a long value."""
+    rows = [text[start : start + width] for start in range(0, len(text), width)]
+    return "data:\n  .dockerconfigjson: |\n" + "".join(f"    {row}\n" for row in rows)
+
+
+PLAIN = f"data:\n  .dockerconfigjson: {ENCODED}\n"
+
+
+# What a pod says.
+
+SPECS = {
+    "nothing": ("", NO_SECRETS),
+    "a list": ("imagePullSecrets: [{name: a}, {name: b}]", PodSecrets(("a", "b"), None)),
+    "a name twice": ("imagePullSecrets: [{name: a}, {name: b}, {name: a}]", PodSecrets(("a", "b"), None)),
+    "an empty list": ("imagePullSecrets: []", NO_SECRETS),
+    "a null": ("imagePullSecrets:", NO_SECRETS),
+    "no list": ("imagePullSecrets: a", NO_SECRETS),
+    "a map": ("imagePullSecrets: {name: a}", NO_SECRETS),
+    "items without a name": ("imagePullSecrets: [{}, {name: }, {name: ~}, {name: [b]}, a]", PodSecrets((), None)),
+    "an account": ("serviceAccountName: robot", PodSecrets((), "robot")),
+    "an account by its old name": ("serviceAccount: robot", PodSecrets((), "robot")),
+    "an account by both": ("serviceAccount: old\nserviceAccountName: robot", PodSecrets((), "robot")),
+    "an empty account": ("serviceAccountName: ''\nserviceAccount: old", PodSecrets((), "old")),
+    "a null account": ("serviceAccountName: ~", NO_SECRETS),
+    "a list and an account": ("imagePullSecrets: [{name: a}]\nserviceAccountName: robot", PodSecrets(("a",), None)),
+    "an empty list and an account": ("imagePullSecrets: []\nserviceAccountName: r", PodSecrets((), "r")),
+}
+
+
+@pytest.mark.parametrize(("lines", "expected"), SPECS.values(), ids=SPECS)
+def test_a_pod_spec(lines, expected):
+    indented = "".join(f"  {line}\n" for line in lines.splitlines())
+    assert pods(pod("x/a:1") + indented) == [expected]
+
+
+BLOCK = """\
+  imagePullSecrets:
+  - name: a
+  - name: 'b'
+  serviceAccountName: "robot"
+"""
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        pod("x/a:1") + BLOCK,
+        pod("x/a:1") + BLOCK.replace("name: a", "name: |-\n      a"),
+        pod("x/a:1") + BLOCK.replace("name: a", "name: &x a"),
+        resource_list(pod("x/a:1") + BLOCK),
+        "kind: List\nitems:\n" + item(pod("x/a:1") + BLOCK),
+        json.dumps({"spec": {"imagePullSecrets": [{"name": "a"}, {"name": "b"}], "containers": [{"image": "x/a:1"}]}}),
+    ],
+)
+def test_a_pod_spec_however_it_is_read(text):
+    assert pods(text) == [PodSecrets(("a", "b"), None)]
+
+
+def test_every_image_of_a_pod_has_its_pods_and_no_other():
+    text = (
+        "kind: X\nspec:\n  one:\n    imagePullSecrets: [{name: a}]\n    containers: [{image: x}]\n"
+        "    initContainers: [{image: x}]\n    ephemeralContainers: [{image: x}]\n"
+        "    volumes: [{image: {reference: x}}]\n"
+        "  two: {containers: [{image: z}], serviceAccountName: s}\n  imagePullSecrets: [{name: outside}]\n"
+    )
+    assert pods(text) == [PodSecrets(("a",), None)] * 4 + [PodSecrets((), "s")]
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("apiVersion: tekton.dev/v1\nkind: Task\nspec: {steps: [{image: a}], imagePullSecrets: [{name: x}]}", [None]),
+        (
+            "apiVersion: monitoring.coreos.com/v1\nkind: Prometheus\n"
+            "spec: {image: a, containers: [{image: b}], imagePullSecrets: [{name: x}]}",
+            [None, PodSecrets(("x",), None)],
+        ),
+    ],
+)
+def test_a_field_of_the_catalogue_is_in_no_pod_unless_it_is(text, expected):
+    assert sorted(pods(text), key=str, reverse=False) == sorted(expected, key=str)
+
+
+# Secrets.
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        secret(PLAIN),
+        secret(in_block(ENCODED)),
+        secret(in_block(ENCODED).replace("|", ">-")),
+        secret(f"data: {{.dockerconfigjson: '{ENCODED}'}}\n"),
+        secret(f"stringData:\n  .dockerconfigjson: '{CONFIG}'\n"),
+        secret(f"stringData:\n  .dockerconfigjson: |\n    {CONFIG}\n"),
+        secret(f"stringData:\n  .dockerconfigjson: '{CONFIG}'\ndata:\n  .dockerconfigjson: bm90aGluZw==\n"),
+        secret(f"data:\n  .dockercfg: bm90aGluZw==\n  .dockerconfigjson: {ENCODED}\n"),
+        secret(f"data:\n  .dockercfg: {ENCODED}\n", OLD_TYPE),
+        resource_list(pod("x/a:1"), secret(in_block(ENCODED))),
+        pod("x/a:1") + "---\n" + secret(in_block(ENCODED)),
+        "kind: List\nitems:\n" + item(secret(PLAIN)),
+        json.dumps(
+            {
+                "apiVersion": "v1",
+                "kind": "Secret",
+                "metadata": {"name": "regcred"},
+                "type": JSON_TYPE,
+                "data": {".dockerconfigjson": ENCODED},
+            }
+        ),
+    ],
+)
+def test_a_secret_however_it_is_written(text):
+    (found,) = survey(text).secrets
+    assert json.loads(content_of(found)) == json.loads(CONFIG)
+    assert (found.resource.namespace, found.resource.name) == (None, "regcred")
+
+
+NO_LOGINS = {
+    "of another type": secret(PLAIN, "Opaque"),
+    "of no type": secret(PLAIN).replace(f"type: {JSON_TYPE}\n", ""),
+    "of another kind": secret(PLAIN).replace("kind: Secret", "kind: ConfigMap"),
+    "of another group": secret(PLAIN).replace("apiVersion: v1", "apiVersion: example.com/v1"),
+    "under the other type's key": secret(PLAIN, OLD_TYPE),
+    "without data": secret(""),
+    "with a map for a value": secret("data:\n  .dockerconfigjson: {a: b}\n"),
+    "with text for data": secret("data: .dockerconfigjson\n"),
+    "with a list for data": secret("data: [.dockerconfigjson]\n"),
+    "with a list for a type": secret(PLAIN, "[a]"),
+    "in a CustomResourceDefinition": "kind: CustomResourceDefinition\nspec:\n  x:\n"
+    + "".join(f"    {line}\n" for line in secret(PLAIN).splitlines()),
+}
+
+
+@pytest.mark.parametrize("text", NO_LOGINS.values(), ids=NO_LOGINS)
+def test_what_is_no_secret_with_logins(text):
+    assert survey(text).secrets == []
+
+
+def test_where_a_secret_stands():
+    text = "# a\n" + secret(PLAIN, head="  namespace: team\n")
+    (found,) = survey(text).secrets
+    assert found.offset == text.index(ENCODED)
+    assert (found.resource.namespace, found.field, found.key) == ("team", "data", ".dockerconfigjson")
+
+
+@pytest.mark.parametrize(
+    ("field", "content", "reason"),
+    [
+        ("data", CANARY, "is not base64 of a text"),
+        ("data", "ENC[AES256_GCM,data:canary-4711]", "is not base64 of a text"),
+        ("data", ENCODED[:-1], "is not base64 of a text"),
+        ("data", base64.b64encode(b"\xff" + CANARY.encode()).decode(), "is not base64 of a text"),
+        ("data", "ä", "is not base64 of a text"),
+        ("data", "A" * (pullsecrets.CONTENT_LIMIT + 4), "is longer than 2 MiB"),
+        ("stringData", "x" * (pullsecrets.CONTENT_LIMIT + 1), "is longer than 2 MiB"),
+    ],
+)
+def test_content_that_is_no_text(field, content, reason):
+    with pytest.raises(ContentError) as caught:
+        content_of(Secret(File("x", ""), NOWHERE, 0, field, ".dockerconfigjson", content))
+    assert str(caught.value) == reason
+    assert caught.value.__cause__ is None and (caught.value.__suppress_context__ or not caught.value.__context__)
+
+
+def test_the_content_is_in_no_repr():
+    found = survey(secret(f"stringData:\n  .dockerconfigjson: '{CONFIG}'\n", head="  namespace: team\n"))
+    assert CONFIG in found.secrets[0]
+    assert repr(found.secrets) == "[Secret('team', 'regcred')]"
+    assert CANARY not in str(found.secrets) and CANARY not in f"{found.secrets[0]}"
+
+
+# ServiceAccounts.
+
+ACCOUNT = "apiVersion: v1\nkind: ServiceAccount\nmetadata: {name: robot, namespace: team}\n"
+
+
+def test_an_account():
+    found = survey(ACCOUNT + "imagePullSecrets: [{name: a}, {name: b}, {}]\nsecrets: [{name: c}]\n").accounts
+    assert [(one.resource.namespace, one.resource.name, one.names) for one in found] == [("team", "robot", ("a", "b"))]
+
+
+@pytest.mark.parametrize("lines", ["", "imagePullSecrets: []\n", "imagePullSecrets:\n", "secrets: [{name: c}]\n"])
+def test_an_account_that_names_none_is_no_fact(lines):
+    assert survey(ACCOUNT + lines).accounts == []
+
+
+def test_an_account_of_block_scalars():
+    (found,) = survey(ACCOUNT + "imagePullSecrets:\n- name: |-\n    a\n").accounts
+    assert found.names == ("a",)
+
+
+# All of the input.
+
+
+def test_secrets_of_all_files_and_documents():
+    many = "---\n".join(secret(PLAIN, name=name) for name in "abc")
+    found = survey(many, pod("x/a:1"), secret(PLAIN, name="d"))
+    assert [(one.file.name, one.resource.name) for one in found.secrets] == [
+        *(("0.yaml", name) for name in "abc"),
+        ("2.yaml", "d"),
+    ]
+
+
+def test_a_list_that_is_read_twice_is_counted_once():
+    text = "kind: List\nitems:\n" + item(secret(PLAIN)) + item(ACCOUNT + "imagePullSecrets: [{name: a}]\n")
+    text += '- {kind: X, a: "b\n\n  c"}\n- &x {kind: Pod, containers: [{image: x/a}]}\n- *x\n'
+    found = survey(text)
+    assert (len(found.secrets), len(found.accounts), len(found.sites)) == (1, 1, 2)
+
+
+def test_secrets_are_noted_when_their_pods_are_settled():
+    found = survey(pod("x/a:1") + "---\n" + secret(PLAIN), settled=lambda text: True)
+    assert (len(found.secrets), found.sites) == (1, [])
+
+
+# Names that kustomize has not mended.
+
+PREVIOUS, PREFIXES, SUFFIXES = pullsecrets.NAME_ANNOTATIONS
+
+
+@pytest.mark.parametrize(
+    ("noted", "expected"),
+    [
+        (None, ()),
+        ("", ()),
+        ("regcred", ("regcred",)),
+        ("regcred,regcred,base-regcred", ("regcred", "base-regcred")),
+        ("prod-regcred,", ()),
+    ],
+)
+def test_former_names(noted, expected):
+    annotations = {} if noted is None else {PREVIOUS: noted}
+    assert former_names(Resource("v1", "Secret", None, "prod-regcred", annotations)) == expected
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "expected"),
+    [
+        ({}, {}, True),
+        ({PREFIXES: "a-"}, {}, True),
+        ({PREFIXES: "a-"}, {PREFIXES: "a-"}, True),
+        ({PREFIXES: "a-"}, {PREFIXES: "b-"}, False),
+        ({PREFIXES: "a-,prod-"}, {PREFIXES: "prod-"}, True),
+        ({PREFIXES: "prod-"}, {PREFIXES: "a-,prod-"}, True),
+        ({PREFIXES: "a-,prod-"}, {PREFIXES: "b-,prod-"}, False),
+        ({PREFIXES: "a-,prod-"}, {PREFIXES: "a-"}, False),
+        ({SUFFIXES: "-a"}, {SUFFIXES: "-b"}, False),
+        ({PREFIXES: "a-", SUFFIXES: "-a"}, {PREFIXES: "a-", SUFFIXES: "-a"}, True),
+    ],
+)
+def test_kin(one, other, expected):
+    things = [Resource("v1", "X", None, "x", annotations) for annotations in (one, other)]
+    assert pullsecrets.are_kin(*things) is expected and pullsecrets.are_kin(*reversed(things)) is expected
+
+
+def test_the_annotations_are_read():
+    annotations = "".join(f"    {name}: x\n" for name in pullsecrets.NAME_ANNOTATIONS)
+    found = survey(secret(PLAIN, head=f"  annotations:\n{annotations}"))
+    assert set(found.secrets[0].resource.annotations) == set(pullsecrets.NAME_ANNOTATIONS)
