@@ -88,7 +88,7 @@ class Run:
         self, policy: Policy, rendered: bool = True, where: Where | None = None, everything: bool = False
     ) -> None:
         self._rendered, self._where = rendered, where or Where()
-        self._planner = Planner(policy)
+        self._planner, self._validates = Planner(policy), policy.mode == "validate"
         self._plans: dict[tuple[str, str | None], Plan] = {}
         self._decisions: dict[int, Decision] = {}
         self._findings: list[Finding] = []
@@ -135,8 +135,9 @@ class Run:
             plan = self._planner.plan(site.value, reason)
             if plan.reference is not None:  # else the next object may be one where this text is a pattern
                 self._plans[key] = plan
-        why = None if plan.action == "deny" or plan.reference is None else self._left_to_others(site, plan.reference)
-        return plan, None if why is None else _kept(site, why)
+        if plan.action == "deny" or plan.reference is None:
+            return plan, None
+        return plan, self._left_to_others(site, plan, plan.reference)
 
     def _in_scopes(self, planned: list[Planned]) -> tuple[list[Planned], Scopes]:
         """The same plans, each with the pull secrets of its pod as the scope of its question."""
@@ -167,17 +168,18 @@ class Run:
             outcome="refused" if self._rendered else "kept"
         )
 
-    def _left_to_others(self, site: Site, image: reference.Reference) -> str | None:
-        """Why the site is not ours to write, if so."""
+    def _left_to_others(self, site: Site, plan: Plan, image: reference.Reference) -> Decision | None:
+        """The decision where the version is not ours to choose, else None."""
         if facts.is_injected(site):
-            return "the sidecar injector replaces it"
+            return _kept(site, "the sidecar injector replaces it")
         if image.digest is None and image.tag is None and SHAPES[site.shape].needs_tag:
             advice = "write a tag or a digest beside it to have it pinned"
             why = "no tag is written: the operator chooses the version"
             self._report(site, (Refusal("unpinned", f"{shorten(site.value)}: {why}", advice),), "warning")
-            return why
+            # Its name goes to the mirror all the same: a keep never skips one.
+            return decide(plan._replace(question=None, action="keep", rule="the missing tag", reason=why), None)
         tool = None if self._rendered else facts.owner(site)
-        return None if tool is None else f"the line belongs to {tool}"
+        return None if tool is None else _kept(site, f"the line belongs to {tool}")
 
     def _decide(self, site: Site, plan: Plan | None, answers: Mapping[Question, Answer]) -> Decision:
         assert plan is not None
@@ -199,6 +201,8 @@ class Run:
         edits = _Edits()
         for one in decided:
             refusal = edits.take(one)
+            if refusal is None and self._validates and one.decision.text != one.site.value:
+                refusal = _not_as_wanted(one)
             if refusal is not None:
                 self._report(one.site, (refusal,), "error")
         for site in edits.overreaching():
@@ -232,8 +236,8 @@ class _Edits:
         if values is None:
             return Refusal(
                 "unpinned",
-                f"{shorten(site.value)}: there is no place for a digest here",
-                "write a tag beside it; the digest goes behind it",
+                f"{shorten(site.value)}: this spelling has no place for {shorten(one.decision.text, 300)}",
+                "write a tag (or a digest) beside the name; the digest goes behind it",
             )
         for scalar, value in zip(site.scalars, values, strict=True):
             if scalar is not None:
@@ -268,6 +272,13 @@ class _Edits:
 def _asks(planned: Planned) -> bool:
     _, plan, early = planned
     return early is None and plan is not None and plan.question is not None
+
+
+def _not_as_wanted(one: Decided) -> Refusal:
+    """A validator writes nothing: what it would have to write is missing."""
+    wanted = shorten(one.decision.text, 300)
+    advice = "have it written: pindown under `transformers:`, or in the pipe before this one"
+    return Refusal("unpinned", f"{shorten(one.site.value)} should read {wanted}", advice)
 
 
 def _differs(site: Site) -> Refusal:

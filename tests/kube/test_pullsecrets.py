@@ -9,8 +9,9 @@ import pytest
 
 from tests.doors import item, pod, resource_list
 from transformer.kube import pullsecrets
+from transformer.kube.identity import AFFIXES, FORMER_NAMES, NOWHERE, Resource
 from transformer.kube.pullsecrets import NO_SECRETS, ContentError, PodSecrets, Secret, content_of, former_names
-from transformer.kube.survey import NOWHERE, Resource, Survey
+from transformer.kube.survey import Survey
 from transformer.text.source import File
 
 CANARY = "canary-4711"
@@ -255,7 +256,7 @@ def test_secrets_are_noted_when_their_pods_are_settled():
 
 # Names that kustomize has not mended.
 
-PREVIOUS, PREFIXES, SUFFIXES = pullsecrets.NAME_ANNOTATIONS
+PREVIOUS, PREFIXES, SUFFIXES = (FORMER_NAMES, *AFFIXES)
 
 
 @pytest.mark.parametrize(
@@ -294,6 +295,6 @@ def test_kin(one, other, expected):
 
 
 def test_the_annotations_are_read():
-    annotations = "".join(f"    {name}: x\n" for name in pullsecrets.NAME_ANNOTATIONS)
+    annotations = "".join(f"    {name}: x\n" for name in (FORMER_NAMES, *AFFIXES))
     found = survey(secret(PLAIN, head=f"  annotations:\n{annotations}"))
-    assert set(found.secrets[0].resource.annotations) == set(pullsecrets.NAME_ANNOTATIONS)
+    assert set(found.secrets[0].resource.annotations) == set((FORMER_NAMES, *AFFIXES))

@@ -92,7 +92,7 @@ def test_no_item(text):
 
 @pytest.mark.parametrize("kind", ["List", "ResourceList", "PodList", "'List'"])
 @pytest.mark.parametrize(
-    "text", ["kind: {}\nitems:\n- a: b\n", "items:\n  - a: b\n\nkind: {}\nx: {{}}\n", "kind: {}\nitems: \n- a: b\n"]
+    "text", ["kind: {}\nitems:\n- a: b\n", "items:\n  - a: b\n\nkind: {}\nmetadata: {{}}\n", "kind: {}\nitems: \n- a: b\n"]
 )
 def test_as_list(kind, text):
     text = text.format(kind)

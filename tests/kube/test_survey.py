@@ -9,8 +9,9 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from transformer.kube import reading
+from transformer.kube.identity import NOWHERE, Resource
 from transformer.kube.pullsecrets import NO_SECRETS
-from transformer.kube.survey import NOWHERE, Resource, Site, Survey, keep_reason
+from transformer.kube.survey import Site, Survey, keep_reason
 from transformer.text.outline import Outlines
 from transformer.text.source import File
 from transformer.text.tree import Scalar

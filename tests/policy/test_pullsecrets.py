@@ -9,12 +9,12 @@ import pytest
 
 from tests.kube.test_pullsecrets import survey
 from transformer.images.reference import parse
-from transformer.kube.pullsecrets import NAME_ANNOTATIONS
+from transformer.kube.identity import AFFIXES, FORMER_NAMES
 from transformer.policy.pullsecrets import ENTRIES_LIMIT, Scoper
 from transformer.policy.questions import Question
 
 CANARY = "canary-4711"
-PREVIOUS, PREFIXES, _ = NAME_ANNOTATIONS
+PREVIOUS, PREFIXES, _ = (FORMER_NAMES, *AFFIXES)
 
 
 def login(user: str) -> dict[str, str]:

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from tests.doors import ELSEWHERE
 from transformer.errors import Finding, Place
-from transformer.kube.survey import NOWHERE, Resource
+from transformer.kube.identity import NOWHERE, Resource
 from transformer.pipeline import Counts, Outcome
 from transformer.report import results
 from transformer.report.results import Result

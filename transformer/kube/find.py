@@ -6,12 +6,12 @@ outline (`Finder` does). Covers pod specs at any depth of any kind, the catalogu
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import NamedTuple, Protocol
 
 from transformer.kube import catalogue, paths
+from transformer.kube.identity import LISTS, Identity, identity_of, is_list, leaf_of
 from transformer.kube.pullsecrets import (
-    NAME_ANNOTATIONS,
     AccountPart,
     PodPart,
     SecretPart,
@@ -24,16 +24,6 @@ from transformer.text.outline import Lines, Outline
 from transformer.text.tree import Parsed, Plain, TextError, Tree
 
 _CONTAINERS = frozenset(("containers", "initContainers", "ephemeralContainers"))
-#: What a user tells pindown at an object, and where kpt and kustomize say that it came from.
-OWN_ANNOTATIONS = "pindown.dev/"
-FILE_ANNOTATIONS = (
-    "config.kubernetes.io/path",
-    "internal.config.kubernetes.io/path",
-    "config.kubernetes.io/index",
-    "internal.config.kubernetes.io/index",
-    "config.kubernetes.io/origin",
-)
-_ANNOTATIONS = frozenset((*FILE_ANNOTATIONS, *NAME_ANNOTATIONS))
 #: More places than any real document has, beyond what its size allows; aliases of aliases reach it within a second.
 _PLACES_LIMIT, _PLACES_PER_SCALAR = 200_000, 4
 
@@ -47,16 +37,6 @@ class Field(Protocol):
     def kind(self) -> str: ...
     @property
     def path(self) -> str: ...
-
-
-class Identity(NamedTuple):
-    """The leaves that say which object this is; None where absent. Of the annotations only those that we read."""
-
-    api_version: int | None
-    kind: int | None
-    namespace: int | None
-    name: int | None
-    annotations: Mapping[str, int]
 
 
 class Candidate(NamedTuple):
@@ -166,13 +146,13 @@ class _Search:
             if listed is not None:
                 self.strange.append(Strange(listed, path, "not-object", tuple(_leaves(node))))
             return
-        identity = _identity(node)
+        identity = identity_of(node)
         group, kind = self._group_kind(identity)
         if kind == "CustomResourceDefinition":
             return
-        if kind.endswith("List") and isinstance(node.get("items"), list):
+        if is_list(kind, node):
             for index, item in enumerate(_list(node["items"])):
-                self.object(item, f"items[{index}]", identity)
+                self.object(item, f"items[{index}]", identity if kind in LISTS else None)
             return
         for field in self.fields:
             if field.kind == kind and field.group in (None, group):
@@ -227,7 +207,7 @@ class _Search:
     def _containers(self, identity: Identity, node: list[Tree], path: str, pod: PodPart | None = None) -> None:
         for index, container in enumerate(node):
             if isinstance(container, dict) and "image" in container:
-                place, name = f"{path}[{index}].image", _leaf(container, "name")
+                place, name = f"{path}[{index}].image", leaf_of(container, "name")
                 self._candidate(identity, "image", place, container["image"], name, pod=pod)
 
     def _row(self, identity: Identity, root: dict[str, Tree], row: catalogue.Row) -> None:
@@ -279,25 +259,6 @@ class _Search:
             first = self.candidates.setdefault((id(identity), path), candidate)
             if first.pod is None and pod is not None:  # a row has named it before the pod spec was met
                 self.candidates[(id(identity), path)] = first._replace(pod=pod)
-
-
-def _identity(node: dict[str, Tree]) -> Identity:
-    metadata = node.get("metadata")
-    metadata = metadata if isinstance(metadata, dict) else {}
-    annotations = metadata.get("annotations")
-    annotations = annotations if isinstance(annotations, dict) else {}
-    kept = {key: leaf for key, leaf in annotations.items() if isinstance(leaf, int) and _is_ours(key)}
-    version, kind = _leaf(node, "apiVersion"), _leaf(node, "kind")
-    return Identity(version, kind, _leaf(metadata, "namespace"), _leaf(metadata, "name"), kept)
-
-
-def _is_ours(annotation: str) -> bool:
-    return annotation.startswith(OWN_ANNOTATIONS) or annotation in _ANNOTATIONS
-
-
-def _leaf(mapping: dict[str, Tree], key: str) -> int | None:
-    leaf = mapping.get(key)
-    return leaf if isinstance(leaf, int) else None
 
 
 def _list(node: Tree) -> list[Tree]:

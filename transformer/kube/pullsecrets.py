@@ -9,21 +9,14 @@ from __future__ import annotations
 
 import binascii
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
+from transformer.kube.identity import AFFIXES, FORMER_NAMES, Identity, Resource
+from transformer.text.source import File
 from transformer.text.tree import Parsed, Tree
-
-if TYPE_CHECKING:
-    from transformer.kube.find import Identity
-    from transformer.kube.survey import Resource
-    from transformer.text.source import File
 
 #: The types of Secrets that hold logins for registries, and the key that each holds them under.
 TYPES = {"kubernetes.io/dockerconfigjson": ".dockerconfigjson", "kubernetes.io/dockercfg": ".dockercfg"}
-#: What kustomize notes at objects while it has not yet mended the names by which they refer to each other.
-_FORMER_NAMES = "internal.config.kubernetes.io/previousNames"
-_AFFIXES = ("internal.config.kubernetes.io/prefixes", "internal.config.kubernetes.io/suffixes")
-NAME_ANNOTATIONS = (_FORMER_NAMES, *_AFFIXES)
 DEFAULT_ACCOUNT = "default"
 #: Characters of a Secret's content, encoded or not: the API server takes 1 MiB.
 CONTENT_LIMIT = 2 << 20
@@ -158,7 +151,7 @@ def content_of(secret: Secret) -> str:
 
 def former_names(resource: Resource) -> tuple[str, ...]:
     """Names by which other objects may still call this one."""
-    noted = resource.annotations.get(_FORMER_NAMES, "")
+    noted = resource.annotations.get(FORMER_NAMES, "")
     return tuple(dict.fromkeys(name for name in noted.split(",") if name and name != resource.name))
 
 
@@ -167,7 +160,7 @@ def are_kin(one: Resource, other: Resource) -> bool:
 
     A layer adds its prefix to all that it builds on: the list of one ends with the list of the other.
     """
-    for annotation in _AFFIXES:
+    for annotation in AFFIXES:
         lists = [thing.annotations.get(annotation, "").split(",") for thing in (one, other)]
         short, long = sorted(([name for name in names if name] for names in lists), key=len)
         if long[len(long) - len(short) :] != short:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import NamedTuple
 
+from transformer.kube.identity import is_list
 from transformer.text import documents, jsontext, outline
 from transformer.text.documents import Listed, Span
 from transformer.text.source import File
@@ -57,10 +58,9 @@ class Reader:
             parsed = Reader(File("", text), self._outlines).read(Span(0, len(text)))
         except TextError:
             return None
-        if len(parsed) != 1 or parsed[0].duplicates or not kind_of(parsed[0])[1].endswith("List"):
+        if len(parsed) != 1 or parsed[0].duplicates or not is_list(kind_of(parsed[0])[1], parsed[0].tree):
             return None
-        tree = parsed[0].tree
-        items = tree.get("items") if isinstance(tree, dict) else None
+        items = parsed[0].tree.get("items") if isinstance(parsed[0].tree, dict) else None
         # The cut was made at a key, not in a scalar that spans lines, if its value is now missing at just that place.
         if not isinstance(items, int) or parsed[0].scalar(items) != Scalar(listed.key, listed.key, "", ""):
             return None

@@ -79,8 +79,8 @@ class Versioned:
 class Split:
     """Name, tag and digest under keys of their own. The digest goes where its key stands, else behind the tag.
 
-    `version` is a key whose value is the tag where none is written, and which has no room for a digest. Without a tag the
-    last part of the name may be a whole reference.
+    `version` is a key whose value is the tag where none is written, and which has no room for a digest. Without a tag
+    the last part of the name may be a whole reference.
     """
 
     needs_tag = True

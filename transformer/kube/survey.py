@@ -5,10 +5,11 @@ States facts, judges nothing.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
-from transformer.kube.find import OWN_ANNOTATIONS, Candidate, Field, Finder, Found, Identity, Strange
+from transformer.kube.find import Candidate, Field, Finder, Found, Strange
+from transformer.kube.identity import NOWHERE, OWN_ANNOTATIONS, Identity, Resource
 from transformer.kube.pullsecrets import Account, PodSecrets, Secret, read_names, read_pod, read_secret
 from transformer.kube.reading import Reader, read_slowly
 from transformer.kube.shapes import SHAPES
@@ -17,22 +18,10 @@ from transformer.text.outline import Lines, Outlines
 from transformer.text.source import File
 from transformer.text.tree import Duplicate, Parsed, Scalar, TextError, Tree
 
-
-class Resource(NamedTuple):
-    """Which object: identity as written, and the annotations that we read."""
-
-    api_version: str | None
-    kind: str | None
-    namespace: str | None
-    name: str | None
-    annotations: Mapping[str, str]
-
-
 #: How far before a text that is not read the word "image" still speaks of it, in characters.
 _NEAR = 200
 #: A null where a reason should be.
 _NO_REASON = ("~", "null", "Null", "NULL")
-NOWHERE = Resource(None, None, None, None, {})
 
 
 class Site(NamedTuple):

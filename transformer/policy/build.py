@@ -22,7 +22,8 @@ from transformer.policy.reading import Path, Tree, dotted
 from transformer.policy.variables import check_value
 
 _REALM_PATH = re.compile(r"(?:/[A-Za-z0-9_~-][A-Za-z0-9._~-]*)*/?", re.ASCII)
-_FIELD = re.compile(r"[^.\[\]{}\s]+(?:\[\])*(?:\.[^.\[\]{}\s]+(?:\[\])*)*")
+_KEY = r'(?:[^.\[\]{}\s"]+|\["[^"]+"\])(?:\[\])*'
+_FIELD = re.compile(rf'{_KEY}(?:(?:\.|(?=\[")){_KEY})*')
 
 
 def build(tree: Tree) -> Policy:
@@ -131,7 +132,7 @@ class _Builder:
     def _field(self, index: int, entry: dict[str, Any]) -> FieldRule:
         path: Path = ("spec", "fields", index, "path")
         if _FIELD.fullmatch(entry["path"]) is None:
-            advice = "write keys joined by dots, [] after a list: spec.runners[].image"
+            advice = 'write keys joined by dots, [] after a list, ["a.b/c"] for a key with dots: spec.runners[].image'
             self._fail(f"{shorten(entry['path'])} is no field path; {advice}", *path)
         return FieldRule(entry.get("group"), entry["kind"], entry["path"], self._line(*path))
 

@@ -13,8 +13,9 @@ from hashlib import sha256
 from typing import Generic, NamedTuple, TypeVar
 
 from transformer.images import pullkeys
+from transformer.kube.identity import Resource
 from transformer.kube.pullsecrets import Account, ContentError, PodSecrets, Secret, are_kin, content_of, former_names
-from transformer.kube.survey import Oddity, Resource, Site
+from transformer.kube.survey import Oddity, Site
 from transformer.policy.questions import AMBIENT, PullSecret, Question
 from transformer.text.source import File
 

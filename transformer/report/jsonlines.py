@@ -54,6 +54,7 @@ def sites(listed: Iterable[tuple[Site, Plan | None, str | None, str | None]], wh
                     **parts(image),
                     "action": action,
                     "rule": rule,
+                    "reason": plan.reason if plan else None,
                 }
             )
         )

@@ -7,16 +7,18 @@ in one run, so the text is put together by hand: one JSON object an entry, which
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
 from transformer.errors import Finding, Place
-from transformer.kube.survey import NOWHERE, Oddity, Resource, Site
+from transformer.kube.identity import NOWHERE, Resource
+from transformer.kube.survey import Oddity, Site
 from transformer.pipeline import Decided, Outcome
 from transformer.report.text import place as tell_place
 
 _SAFE = re.compile(r'[^"\\\x00-\x1f\x7f-\xa0\u2028\u2029\ufeff\ufffe\uffff\ud800-\udfff]*')
 _UNSAFE = re.compile(r"[\x7f-\xa0\u2028\u2029\ufeff\ufffe\uffff\ud800-\udfff]")
+_TAGS = '"tags": {"rule":'
 _INDEX = re.compile(r"[0-9]{1,9}")
 
 
@@ -44,6 +46,14 @@ def results(outcome: Outcome, summary_only: bool) -> list[Result]:
     else:
         entries += map(_change, changes)
     return entries + [_kept(one) for one in outcome.decided if _is_kept_on_purpose(one)]
+
+
+def unsaid(entries: Sequence[Result], text: str) -> Sequence[Result]:
+    """The entries without those that stand in the text already: a second run adds nothing."""
+    if _TAGS not in text:
+        return entries
+    write = _Writer()
+    return [entry for entry in entries if write(entry) not in text]
 
 
 def yaml(entries: Iterable[Result], indent: str) -> str:

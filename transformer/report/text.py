@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 
 from transformer.errors import Finding, Place
 from transformer.images.reference import shorten
@@ -17,8 +17,17 @@ def render(outcome: Outcome, seconds: float, color: bool = False, quiet: bool = 
     """Every finding, then the summary (only when there is something to say, if `quiet`)."""
     lines = [finding(one, color) for one in outcome.findings]
     if not quiet or lines:
+        lines += kept(outcome)
         lines.append(summary(outcome, seconds))
     return "".join(line + "\n" for line in lines)
+
+
+def kept(outcome: Outcome) -> Iterator[str]:
+    """A line for each image that somebody keeps on purpose, with the reason."""
+    for one in outcome.decided:
+        if one.plan is not None and one.plan.action == "keep":
+            at = place(Place("", 0, 0, *one.site.resource[:4], one.site.path))
+            yield f"kept {at}: {shorten(one.site.value)} ({one.plan.rule}: {shorten(one.plan.reason or '', 300)})"
 
 
 def finding(one: Finding, color: bool = False) -> str:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 from transformer.errors import Finding, Place
@@ -135,7 +135,10 @@ def _answer(found: ResourceList, outcome: Outcome, policy: Policy) -> str:
     if outcome.failed and not _takes_results(found):
         return ""  # hosts parse the answer before they look at the exit code, and would tell of nothing else
     edits = [] if outcome.failed or is_check else list(outcome.edits[0])
-    entries = [] if is_check and not outcome.failed else results.results(outcome, policy.results == "summary")
+    entries: Sequence[results.Result] = []
+    if outcome.failed or not is_check:
+        entries = results.results(outcome, policy.results == "summary")
+    entries = results.unsaid(entries, found.file.text)
     if entries:
         edits.append(append_results(found.file.text, found.span, entries))
     return found.file._replace(text=apply(found.file.text, edits)).marked()

@@ -51,6 +51,12 @@ def _action(plan: Plan | None, early: Decision | None) -> tuple[str | None, str 
     return plan.action, plan.rule
 
 
+def _because(plan: Plan | None, rule: str | None) -> str:
+    if plan is None or not plan.reason or rule != plan.rule:
+        return rule or "-"
+    return f"{rule}: {shorten(plan.reason, 300)}"
+
+
 def _unparsable(rows: Sequence[Row], where: Where) -> list[Finding]:
     return [
         Finding(one.rule, one.message, one.help, place=where(site))
@@ -62,10 +68,10 @@ def _unparsable(rows: Sequence[Row], where: Where) -> list[Finding]:
 
 def _table(rows: Sequence[Row], where: Where) -> str:
     cells: list[tuple[str, ...]] = [_COLUMNS]
-    for site, _, action, rule in rows:
+    for site, plan, action, rule in rows:
         place, named = where(site), f"{site.resource.kind or '?'}/{site.resource.name or '?'}"
         position = f"{place.file}:{place.line}:{place.column}"
-        row = (position, named, site.path, site.value, action or "-", rule or "-")
+        row = (position, named, site.path, site.value, action or "-", _because(plan, rule))
         cells.append(tuple([shorten(cell, 200) for cell in row]))
     widths = [max(len(row[index]) for row in cells) for index in range(len(_COLUMNS) - 1)]
     return "".join("  ".join([*map(str.ljust, row, widths), row[-1]]).rstrip() + "\n" for row in cells)

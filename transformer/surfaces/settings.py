@@ -65,6 +65,8 @@ def gather(
     `flags` holds the parsed options by their names (`policy`, `set`, `offline`, `platform`, `on_error`, `timeout`,
     `jobs`, `format`, `report`, `quiet`, `verbose`, `color`, `trust_policy`); missing or None: not given.
     """
+    if _switch(environ, "PINDOWN_LOCKED"):
+        raise UsageError("PINDOWN_LOCKED: this version has no lock; unset it, or use PINDOWN_OFFLINE=1 to ask nobody")
     trust = bool(flags.get("trust_policy")) or _switch(environ, "PINDOWN_TRUST_POLICY")
     policy = _policy(flags, environ, os.path.abspath(cwd), function_config, function_config_file, trust)
     policy = with_variables(policy, _variables(flags.get("set") or (), environ, policy))

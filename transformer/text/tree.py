@@ -30,8 +30,8 @@ class Scalar(NamedTuple):
     """A scalar's span in the file's text (properties such as anchors left out), its style and its decoded value.
 
     `style` is "" (plain), "'", '"', "|" or ">"; `tagged` says that an explicit tag stands before it;
-    `places` counts who uses it: its own place and each alias of it; an anchor at the top of a document only holds it for
-    the others, and does not count.
+    `places` counts who uses it: its own place and each alias of it; an anchor at the top of a document only holds it
+    for the others, and does not count.
     """
 
     start: int
