@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from transformer.kube.identity import is_list
-from transformer.text import documents, jsontext, outline
+from transformer.text import documents, outline
 from transformer.text.documents import Listed, Span
 from transformer.text.source import File
 from transformer.text.tree import Parsed, Scalar, TextError, Tree
@@ -69,11 +69,14 @@ class Reader:
 
 def read_slowly(text: str, span: Span) -> Sequence[Parsed]:
     """By a parser proper: JSON where it begins like JSON and is, else YAML."""
-    if jsontext.starts_json(text, *span):
-        try:
-            return jsontext.read(text, *span)
-        except TextError as not_json:
-            return _yaml_or(text, span, not_json)
+    if text[span.start : span.end].lstrip().startswith("{"):
+        from transformer.text import jsontext
+
+        if jsontext.starts_json(text, *span):
+            try:
+                return jsontext.read(text, *span)
+            except TextError as not_json:
+                return _yaml_or(text, span, not_json)
     from transformer.text import events
 
     return events.read(text, *span)

@@ -17,9 +17,7 @@ from transformer.kube.survey import Oddity, Site
 from transformer.pipeline import Outcome, Run, Where
 from transformer.policy.model import Policy
 from transformer.policy.questions import Resolver
-from transformer.report import results
 from transformer.surfaces import console, settings
-from transformer.surfaces.appending import append_results, block_under
 from transformer.surfaces.job import Job
 from transformer.text.documents import Span
 from transformer.text.edits import apply
@@ -56,13 +54,13 @@ class ByAnnotation(Where):
     def __call__(self, thing: Site | Oddity) -> Place:
         if thing.resource.kind is None and thing.resource.name is None:
             return super().__call__(thing)
+        from transformer.report import results
+
         return results.where_of(thing)
 
 
 def recognise(file: File) -> ResourceList | None:
     """The ResourceList in a file whose first document is one, else None."""
-    if "ResourceList" not in file.text:
-        return None
     reader = Reader(file, Outlines())
     span = next((span for span in reader.documents() if _has_document(file, span)), None)
     if span is None:
@@ -134,6 +132,9 @@ def _answer(found: ResourceList, outcome: Outcome, policy: Policy) -> str:
         return ""  # Kustomize's validators fail on any other answer
     if outcome.failed and not _takes_results(found):
         return ""  # hosts parse the answer before they look at the exit code, and would tell of nothing else
+    from transformer.report import results
+    from transformer.surfaces.appending import append_results
+
     edits = [] if outcome.failed or is_check else list(outcome.edits[0])
     entries: Sequence[results.Result] = []
     if outcome.failed or not is_check:
@@ -159,6 +160,8 @@ def function_config(found: ResourceList) -> str | None:
     config = _get(found.envelope.tree, "functionConfig")
     if config is None or (isinstance(config, int) and found.envelope.scalar(config).is_null):
         return None
+    from transformer.surfaces.appending import block_under
+
     block = block_under("functionConfig", found.envelope_text)
     if block is not None and not found.envelope.duplicates:
         return found.envelope_text[block.start : block.end]

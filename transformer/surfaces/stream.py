@@ -8,7 +8,7 @@ from typing import Any
 
 from transformer.errors import Finding, Place, UsageError
 from transformer.pipeline import Outcome, Run, Where
-from transformer.surfaces import console, inputs, krm, settings
+from transformer.surfaces import console, inputs, settings
 from transformer.surfaces.job import Job
 from transformer.surfaces.settings import Settings
 from transformer.text.source import File
@@ -17,9 +17,12 @@ from transformer.text.source import File
 def bare(flags: Mapping[str, Any], environ: Mapping[str, str]) -> int:
     """The command without arguments: a KRM function when a ResourceList comes in, a filter for anything else."""
     files, findings, rendered = inputs.read(["-"])
-    found = krm.recognise(files[0]) if files else None
-    if found is not None:
-        return krm.run(found, flags, environ)
+    if files and "ResourceList" in files[0].text:
+        from transformer.surfaces import krm
+
+        found = krm.recognise(files[0])
+        if found is not None:
+            return krm.run(found, flags, environ)
     gathered = settings.gather(flags, environ, os.getcwd(), default_timeout=45)
     return _filter(files, findings, rendered, gathered)
 

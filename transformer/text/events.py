@@ -22,7 +22,8 @@ MERGED_LIMIT = 500_000
 
 #: Whether the C parser is there. The pure one gives the same answers, about 20 times slower.
 HAS_LIBYAML = bool(yaml.__with_libyaml__)
-_Parser: Any = yaml.CLoader if HAS_LIBYAML else yaml.Loader
+# Not CLoader: of its parts only the parser is of use here, and thousands of documents may each want one.
+_Parser: Any = yaml.__dict__["cyaml"].CParser if HAS_LIBYAML else yaml.Loader
 
 
 def read(text: str, start: int = 0, end: int | None = None) -> list[Plain]:
