@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import time
 from collections.abc import Collection, Mapping, Sequence
 from typing import NamedTuple
@@ -23,6 +24,14 @@ class Offline:
 
     def ask(self, questions: Collection[Question], scopes: Scopes = NO_SCOPES) -> Mapping[Question, Answer]:
         return {question: Missing((_offline(question),)) for question in questions}
+
+
+def _slow_parser() -> Sequence[str]:
+    """A note where YAML had to be read without libyaml; nothing where none was needed."""
+    events = sys.modules.get("transformer.text.events")
+    if events is None or events.HAS_LIBYAML:
+        return ()
+    return ("PyYAML was installed without its C parser (libyaml): reading is about 20 times slower",)
 
 
 def _offline(question: Question) -> Refusal:
@@ -90,7 +99,8 @@ class Job(NamedTuple):
 
     def report(self, outcome: Outcome, where: Where, resolver: Resolver) -> int:
         """Tells the outcome to people (stderr) or into the report's file; answers the exit code."""
-        settings, seconds, notes = self.settings, self.seconds(), getattr(resolver, "notes", ())
+        settings, seconds = self.settings, self.seconds()
+        notes = (*getattr(resolver, "notes", ()), *_slow_parser())
         if settings.format == "json":
             from transformer.report import jsonlines
 
