@@ -18,7 +18,7 @@ cli.run()
 
 @pytest.mark.parametrize(("has", "said"), [(True, False), (False, True)])
 @pytest.mark.parametrize(
-    ("text", "parsed"), [("kind: Pod\n", False), ("kind: {}\n", True), ('{"kind": "Pod"}\n', False)]
+    ("text", "parsed"), [("kind: Pod\n", False), ("kind: {a: b}\n", True), ('{"kind": "Pod"}\n', False)]
 )
 def test_a_missing_c_parser_is_said_when_it_would_have_been_used(has, said, text, parsed):
     ran = subprocess.run(
