@@ -8,7 +8,7 @@ import pytest
 
 from tests.doors import ELSEWHERE, item, pod
 from transformer.pipeline import Run, Where
-from transformer.policy.model import ImageRule, Location, Mirror, Pin, Policy
+from transformer.policy.model import FieldRule, ImageRule, Location, Mirror, Pin, Policy
 from transformer.policy.questions import Missing, Refusal, Resolved
 from transformer.text.source import File
 
@@ -174,6 +174,156 @@ MIRROR = Mirror("mirrors[0]", "docker.io", (Location("mirrors[0].locations[0]", 
 def test_names_and_styles(image, pin, written):
     outcome, _ = run(pod(image), policy=Policy(pin=pin, mirrors=(MIRROR,)))
     assert outcome.text() == pod(written)
+
+
+def solr(repository, tag=None):
+    """An object that spells its image in two keys."""
+    beside = f"    tag: {tag}\n" if tag else ""
+    return (
+        "apiVersion: solr.apache.org/v1\nkind: SolrCloud\nmetadata:\n  name: s\n"
+        f"spec:\n  solrImage:\n    repository: {repository}\n{beside}"
+    )
+
+
+def mirrors(to, **options):
+    return (MIRROR._replace(locations=(MIRROR.locations[0]._replace(to=to),), **options),)
+
+
+@pytest.mark.parametrize(
+    "to, style, sent, written",
+    [
+        ("m.example/hub", "tag-and-digest", ("x/a", "1"), ("m.example/hub/x/a", f"1@{DIGEST}")),
+        ("m.example/hub", "tag", ("x/a", "1"), ("m.example/hub/x/a", "1")),
+        ("m.example/hub", "tag", ("x/a:1",), ("m.example/hub/x/a:1",)),
+        ("m.example/{repository}:{tag}-x", "tag-and-digest", ("x/a", "1"), ("m.example/x/a", f"1-x@{DIGEST}")),
+        ("m.example/{repository}:{tag}-x", "tag", ("x/a", "1"), ("m.example/x/a", "1-x")),
+        ("m.example/{repository}:{tag}-x", "tag", ("x/a:1",), ("m.example/x/a:1-x",)),
+        ("m.example/{repository}/{tag}", "tag", ("x/a:1",), ("m.example/x/a/1",)),
+        ("m.example/{repository}/{tag}", "tag-and-digest", ("x/a:1",), (f"m.example/x/a/1@{DIGEST}",)),
+    ],
+)
+def test_mirrors_of_an_image_in_two_keys(to, style, sent, written):
+    policy = Policy(pin=Pin(style=style), mirrors=mirrors(to))
+    outcome, _ = run(solr(*sent), policy=policy)
+    assert (outcome.text(), outcome.findings) == (solr(*written), ())
+    again, _ = run(outcome.text(), policy=policy)
+    assert (again.text(), again.failed) == (outcome.text(), False)
+
+
+def test_a_tag_that_its_key_cannot_give_away_is_refused():
+    outcome, _ = run(solr("x/a", "1"), policy=Policy(pin=Pin(style="tag"), mirrors=mirrors("m.example/{name}/{tag}")))
+    (finding,) = outcome.findings
+    assert (outcome.failed, finding.rule, finding.severity) == (True, "unpinned", "error")
+    assert finding.message == "x/a:1: this spelling has no place for m.example/a/1"
+
+
+@pytest.mark.parametrize(
+    "options, policy, written",
+    [
+        ({}, Policy(), "x/a"),
+        ({}, Policy(mirrors=(MIRROR,)), "m.example/hub/x/a"),
+        ({}, Policy(pin=Pin(style="digest"), mirrors=(MIRROR,)), "m.example/hub/x/a"),
+        ({"write": "source"}, Policy(mirrors=(MIRROR,)), "x/a"),
+        ({"fallback": "source"}, Policy(mirrors=mirrors("m.example/{name}:{tag}")), "x/a"),
+        ({}, Policy(mirrors=(MIRROR._replace(source="quay.io"),)), "x/a"),
+    ],
+)
+def test_without_a_tag_the_version_is_the_operators_and_the_name_goes_to_the_mirror(options, policy, written):
+    policy = policy._replace(mirrors=tuple(one._replace(**options) for one in policy.mirrors))
+    outcome, table = run(solr("x/a"), policy=policy)
+    assert (outcome.text(), outcomes(outcome), table.batches) == (solr(written), ["kept"], [])
+    rules = ["mirror-missing", "unpinned"] if "fallback" in options else ["unpinned"]
+    assert sorted((one.rule, one.severity) for one in outcome.findings) == [(rule, "warning") for rule in rules]
+    again, _ = run(outcome.text(), policy=policy)
+    assert again.text() == outcome.text()
+
+
+@pytest.mark.parametrize(
+    ("policy", "keep", "rule"),
+    [
+        (Policy(mirrors=mirrors("m.example/{name}:{tag}")), None, "mirror-missing"),
+        (Policy(keeps="refuse"), "why", "unpinned"),
+    ],
+)
+def test_without_a_tag_what_the_policy_refuses_is_an_error(policy, keep, rule):
+    text = solr("x/a")
+    if keep:
+        text = text.replace("  name: s\n", f"  name: s\n  annotations:\n    pindown.dev/keep: {keep}\n", 1)
+    outcome, _ = run(text, policy=policy)
+    assert outcome.failed and outcome.text() == text
+    assert [one.rule for one in outcome.findings if one.severity == "error"] == [rule]
+
+
+def test_without_a_tag_deny_still_rules():
+    deny = ImageRule("images[0]", "docker.io/**", "deny", "unsafe")
+    outcome, _ = run(solr("x/a"), policy=Policy(images=(deny,), mirrors=(MIRROR,)))
+    assert (outcome.text(), [one.rule for one in outcome.findings]) == (solr("x/a"), ["denied"])
+
+
+WIDGET = "apiVersion: example.com/v1\nkind: Widget\n%s\n"
+
+
+@pytest.mark.parametrize(
+    "path, text",
+    [
+        ('spec["a.b/c"].image', "spec: {a.b/c: {image: IMAGE}, a: {b/c: {image: 'x/b:2'}}}"),
+        ('["a.b/c"]', "a.b/c: IMAGE"),
+        ('metadata.annotations["a.b/image"]', "metadata:\n  annotations:\n    a.b/image: IMAGE # why"),
+        ('spec["a.b"][]["c.d"]', "spec:\n  a.b:\n  - c.d: 'IMAGE'\n  - c.d: \"IMAGE\""),
+        ('spec["a.b"]', "spec:\n  a.b:\n    repository: x/a\n    tag: 1"),
+    ],
+)
+def test_fields_with_keys_that_hold_dots(path, text):
+    sent = WIDGET % text
+    outcome, _ = run(sent.replace("IMAGE", "x/a:1"), policy=Policy(fields=(FieldRule("example.com", "Widget", path),)))
+    assert outcome.text() == sent.replace("IMAGE", f"x/a:1@{DIGEST}").replace("tag: 1", f"tag: 1@{DIGEST}")
+    found = [one.site.path for one in outcome.decided]
+    assert found == [path.replace("[]", f"[{index}]") for index in range(len(found))] != []
+
+
+VALIDATE = Policy(mode="validate")
+
+
+@pytest.mark.parametrize(
+    "text, policy, told",
+    [
+        ("", VALIDATE, []),
+        (pod(f"x/a:1@{ELSEWHERE}"), VALIDATE, []),
+        (pod("auto"), VALIDATE, []),
+        (pod("x/a:1", extra="  annotations: {pindown.dev/keep: frozen}\n"), VALIDATE, []),
+        (pod("x/a:1"), VALIDATE, [("unpinned", "error", f"x/a:1 should read x/a:1@{DIGEST}")]),
+        (solr("x/a", "1"), VALIDATE, [("unpinned", "error", f"x/a:1 should read x/a:1@{DIGEST}")]),
+        (solr("x/a", f"1@{DIGEST}"), VALIDATE, []),
+        (pod("x/a:1"), VALIDATE._replace(pin=Pin(style="tag")), []),
+        (
+            pod(f"x/a:1@{DIGEST}"),
+            VALIDATE._replace(mirrors=(MIRROR,)),
+            [("unpinned", "error", f"x/a:1@{DIGEST} should read m.example/hub/x/a:1@{DIGEST}")],
+        ),
+        (pod(f"m.example/hub/x/a:1@{DIGEST}"), VALIDATE._replace(mirrors=(MIRROR,)), []),
+        (
+            pod(f"x/a:1@{ELSEWHERE}"),
+            VALIDATE._replace(pin=Pin(existing="refresh")),
+            [("unpinned", "error", f"x/a:1@{ELSEWHERE} should read x/a:1@{DIGEST}")],
+        ),
+        (pod("x/no:1"), VALIDATE, [("not-found", "error", "docker.io/x/no:1: gone")]),
+        (pod("x/no:1"), VALIDATE._replace(on_error="warn"), [("not-found", "warning", "docker.io/x/no:1: gone")]),
+    ],
+)
+def test_validation_fails_for_every_text_that_would_change(text, policy, told):
+    outcome, _ = run(text, policy=policy)
+    assert [(one.rule, one.severity, one.message) for one in outcome.findings] == told
+    assert outcome.failed is any(severity == "error" for _, severity, _ in told)
+
+
+def test_what_was_transformed_passes_the_same_policy_as_a_validator():
+    for mirror in ((), (MIRROR,)):
+        for style in ("tag-and-digest", "digest", "tag"):
+            policy = Policy(pin=Pin(style=style), mirrors=mirror)
+            outcome, _ = run(pod("x/a:1") + "---\n" + pod("x/b"), ANCHORED % "", solr("x/a", "1"), policy=policy)
+            for number in range(3):
+                again, _ = run(outcome.text(number), policy=policy._replace(mode="validate"))
+                assert again.findings == ()
 
 
 def test_a_warned_run_does_not_fail():

@@ -177,7 +177,9 @@ class Run:
             why = "no tag is written: the operator chooses the version"
             self._report(site, (Refusal("unpinned", f"{shorten(site.value)}: {why}", advice),), "warning")
             # Its name goes to the mirror all the same: a keep never skips one.
-            return decide(plan._replace(question=None, action="keep", rule="the missing tag", reason=why), None)
+            return self._told(
+                site, decide(plan._replace(question=None, action="keep", rule="the missing tag", reason=why), None)
+            )
         tool = None if self._rendered else facts.owner(site)
         return None if tool is None else _kept(site, f"the line belongs to {tool}")
 
@@ -187,6 +189,10 @@ class Run:
         if decision is None:
             answer = None if plan.question is None else answers.get(plan.question)
             decision = self._decisions[id(plan)] = decide(plan, answer)
+        return self._told(site, decision)
+
+    def _told(self, site: Site, decision: Decision) -> Decision:
+        """The decision, with what it holds against the site reported."""
         if decision.refusals:
             self._report(site, decision.refusals, "error")
         if decision.warnings:

@@ -80,22 +80,30 @@ def test_eval_with_a_mirror(kpt, call, write, web, crane_registry):
 
 def test_validation_deletes_nothing(kpt, call, package, web):
     """To kpt an empty answer is an empty package, with exit code 0."""
-    before = files(package)
-    ran = call(kpt, "fn", "eval", str(package), "--exec", "pindown", "--", "mode=validate")
-    assert ran.returncode == 0 and files(package) == before, ran.stderr
     pod = package / "app" / "pod.yaml"
-    pod.write_text(POD.replace("IMAGE", f"{web.name}:no-such-tag"))
-    ran = call(kpt, "fn", "eval", str(package), "--exec", "pindown", "--", "mode=validate")
-    assert ran.returncode != 0 and len(files(package)) == 2 and "not-found" in ran.stderr
+    for image, told in ((web.pinned, None), (web.tagged, "unpinned"), (f"{web.name}:no-such-tag", "not-found")):
+        pod.write_text(POD.replace("IMAGE", image))
+        before = files(package)
+        ran = call(kpt, "fn", "eval", str(package), "--exec", "pindown", "--", "mode=validate")
+        assert (ran.returncode == 0, files(package)) == (told is None, before), ran.stderr
+        assert told is None or told in ran.stderr
 
 
-@pytest.mark.parametrize("tag, code", [("1.0", 0), ("no-such-tag", 1)])
-def test_validators_of_a_kptfile(kpt, call, package, web, tag, code):
+@pytest.mark.parametrize("image, code", [("pinned", 0), ("tagged", 1)])
+def test_validators_of_a_kptfile(kpt, call, package, web, image, code):
     (package / "Kptfile").write_text(VALIDATORS)
-    (package / "app" / "pod.yaml").write_text(POD.replace("IMAGE", f"{web.name}:{tag}"))
+    (package / "app" / "pod.yaml").write_text(POD.replace("IMAGE", getattr(web, image)))
     before = files(package)
     ran = call(kpt, "fn", "render", str(package), "--allow-exec")
     assert (ran.returncode, files(package)) == (code, before), ran.stderr
+
+
+def test_mutators_and_validators_of_one_kptfile(kpt, call, package, web):
+    validators = VALIDATORS.partition("pipeline:\n")[2]
+    (package / "Kptfile").write_text(KPTFILE % "tag-and-digest" + validators)
+    ran = call(kpt, "fn", "render", str(package), "--allow-exec")
+    assert ran.returncode == 0, ran.stderr
+    assert files(package)["app/pod.yaml"] == POD.replace("IMAGE", web.pinned)
 
 
 def test_the_results_directory(kpt, call, package, web, tmp_path):

@@ -97,10 +97,28 @@ def test_the_policy_of_the_overlay_rules(kustomize, call, shop, web, api):
     assert built.returncode == 0 and f"image: {web.name}@{digest}\n" in built.stdout
 
 
-def test_validators_pass_what_is_fine(kustomize, call, shop):
+def with_a_validator(root, note):
+    """The same overlay with a validator behind its transformer."""
+    (root / "prod" / "check.yaml").write_text(POLICY.replace("name: pin", "name: check") % (note, "{mode: validate}"))
+    with (root / "prod" / "kustomization.yaml").open("a") as file:
+        file.write("validators: [check.yaml]\n")
+    return root / "prod"
+
+
+def test_validators_pass_what_a_transformer_has_pinned(kustomize, call, shop, web, api):
     plain = call(kustomize, "build", str(shop(None, "") / "prod"))
+    root = with_a_validator(shop("transformers", POLICY % (EXEC, "{}")), EXEC)
+    built = call(kustomize, "build", *FLAGS, str(root))
+    assert (built.returncode, built.stdout) == (0, pinned_by_hand(plain.stdout, web, api)), built.stderr
+    assert "pindown: 3 images (2 distinct): 0 pinned, 3 kept, 0 refused; 0 requests" in built.stderr
+
+
+def test_validators_fail_on_what_is_not_pinned(kustomize, call, shop, web, api):
     built = call(kustomize, "build", *FLAGS, str(shop("validators", POLICY % (EXEC, "{mode: validate}")) / "prod"))
-    assert (built.returncode, built.stdout) == (0, plain.stdout), built.stderr
+    assert built.returncode != 0 and built.stdout == ""
+    for image in (web, api):
+        assert f"image: {image.tagged} should read {image.pinned}\n" in built.stderr
+    assert built.stderr.count("error[unpinned] ") == 2
 
 
 @pytest.mark.parametrize("key, spec", [("transformers", "{}"), ("validators", "{mode: validate}")])
@@ -156,8 +174,10 @@ def test_the_legacy_plugin(build, kustomize, call, shop, web, api):
 
 
 def test_the_legacy_plugin_validates(build, shop, web):
-    fine = build(shop("validators", POLICY % ("", "{mode: validate}")) / "prod")
-    assert fine.returncode == 0 and web.tagged in fine.stdout, fine.stderr
+    fine = build(with_a_validator(shop("transformers", POLICY % ("", "{}")), ""))
+    assert fine.returncode == 0 and web.pinned in fine.stdout, fine.stderr
+    tagged = build(shop("validators", POLICY % ("", "{mode: validate}")) / "prod")
+    assert tagged.returncode != 0 and tagged.stdout == "" and "error[unpinned] " in tagged.stderr
 
 
 @pytest.mark.parametrize("key, spec", [("transformers", "{}"), ("validators", "{mode: validate}")])

@@ -7,8 +7,10 @@ from typing import NamedTuple
 import pytest
 
 from transformer.kube.find import Finder, Found
+from transformer.kube.survey import Survey
 from transformer.text import events
 from transformer.text.outline import Lines, Outlines
+from transformer.text.source import File
 from transformer.text.tree import DEPTH_LIMIT, TextError
 
 
@@ -46,6 +48,8 @@ NOTHING = {
     "a CustomResourceDefinition": "kind: CustomResourceDefinition\nspec: {containers: [{image: a}]}",
     "one in a List": "kind: List\nitems: [{kind: CustomResourceDefinition, spec: {containers: [{image: a}]}}]",
     "a ConfigMap's text": "kind: ConfigMap\ndata: {x: 'containers: [{image: a}]'}",
+    "the texts of an object whose kind ends like a list's": "kind: AllowList\nitems: [a, b]\nspec: {x: y}",
+    "the texts of a list that may be none": "apiVersion: v1\nkind: AllowList\nmetadata: {name: a}\nitems: [a, [b], ~]",
     "what stands beside the items": "kind: List\nitems: []\nspec: {containers: [{image: a}]}",
 }
 
@@ -70,6 +74,27 @@ FOUND = {
     "a List": (
         "kind: List\nitems: [{containers: [{image: a}]}, {kind: PodList, items: [{spec: {containers: [{image: b}]}}]}]",
         {"containers[0].image": "a", "spec.containers[0].image": "b"},
+    ),
+    "a List of a version": (
+        "apiVersion: v1\nkind: PodList\nmetadata: {resourceVersion: '1'}\nitems: [{containers: [{image: a}]}]",
+        {"containers[0].image": "a"},
+    ),
+    "a ResourceList with all that it has": (
+        "kind: ResourceList\nfunctionConfig: {containers: [{image: a}]}\nresults: []\n"
+        "items: [{containers: [{image: b}]}]",
+        {"containers[0].image": "b"},
+    ),
+    "an object whose kind ends like a list's": (
+        "kind: AllowList\nitems: [a, {b: {containers: [{image: c}]}}]\nspec: {containers: [{image: d}]}",
+        {"items[1].b.containers[0].image": "c", "spec.containers[0].image": "d"},
+    ),
+    "one in a List": (
+        "kind: List\nitems: [{kind: AllowList, items: [a], spec: {containers: [{image: b}]}}]",
+        {"spec.containers[0].image": "b"},
+    ),
+    "one whose items are none": (
+        "kind: AllowList\nitems: text\nspec: {containers: [{image: a}]}",
+        {"spec.containers[0].image": "a"},
     ),
     "a List without items": ("kind: AllowList\nspec: {containers: [{image: a}]}", {"spec.containers[0].image": "a"}),
     "a kind of the catalogue": (
@@ -113,6 +138,14 @@ STRANGE = {
     "items that are no objects": (
         "kind: List\nitems: [a, [b], ~]",
         [("items[0]", "not-object", ["a"]), ("items[1]", "not-object", ["b"]), ("items[2]", "not-object", ["~"])],
+    ),
+    "items of a ResourceList that are no objects": (
+        "kind: ResourceList\nfunctionConfig: {}\nitems: [a, {}]",
+        [("items[0]", "not-object", ["a"])],
+    ),
+    "items of a List in a list that are no objects": (
+        "kind: PodList\nitems: [{kind: List, items: [a]}, b]",
+        [("items[0]", "not-object", ["a"])],
     ),
     "what is not read": (
         "apiVersion: helm.cattle.io/v1\nkind: HelmChart\nspec: {valuesContent: a}",
@@ -288,3 +321,13 @@ def test_aliased_items_are_objects_of_their_own():
     found, document = find("kind: List\nitems: [&x {kind: Pod, containers: [{image: a}]}, *x]")
     assert [one.path for one in found.candidates] == ["containers[0].image"] * 2
     assert found.candidates[0].leaves == found.candidates[1].leaves
+
+
+@pytest.mark.parametrize("extra", ["", "spec: {}\n"])
+@pytest.mark.parametrize("newline", ["\n", "\r\n"])
+def test_a_kind_that_the_users_fields_name_is_no_list(extra, newline):
+    text = f"apiVersion: x.io/v1\nkind: AllowList\nitems:\n- image: nginx:1\n- image: redis:7\n{extra}"
+    survey = Survey((AField(None, "AllowList", "items[].image"),))
+    survey.file(File("f", text.replace("\n", newline)))
+    found = [(site.path, site.value) for site in survey.sites]
+    assert found == [("items[0].image", "nginx:1"), ("items[1].image", "redis:7")]

@@ -92,7 +92,8 @@ def test_no_item(text):
 
 @pytest.mark.parametrize("kind", ["List", "ResourceList", "PodList", "'List'"])
 @pytest.mark.parametrize(
-    "text", ["kind: {}\nitems:\n- a: b\n", "items:\n  - a: b\n\nkind: {}\nmetadata: {{}}\n", "kind: {}\nitems: \n- a: b\n"]
+    "text",
+    ["kind: {}\nitems:\n- a: b\n", "items:\n  - a: b\n\nkind: {}\nmetadata: {{}}\n", "kind: {}\nitems: \n- a: b\n"],
 )
 def test_as_list(kind, text):
     text = text.format(kind)
@@ -111,6 +112,8 @@ NO_LIST = {
     "flow": "kind: List\nitems: [{a: b}]\n",
     "JSON": '{"kind": "List", "items": []}',
     "a broken envelope": "kind: List\nitems:\n- a: b\nx: [\n",
+    "more than a list has": "kind: AllowList\nitems:\n- a: b\nspec: {}\n",
+    "more than a list has, before": "data: x\nkind: AllowList\nitems:\n- a: b\n",
     "items twice": "kind: List\nitems:\n- a: b\nitems:\n- c: d\n",
     "items twice, once null": "kind: List\nitems:\n- a: b\nitems:\n",
     "another key twice": "kind: List\nitems:\n- a: b\nx: y\nx: z\n",

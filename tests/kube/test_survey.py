@@ -12,6 +12,7 @@ from transformer.kube import reading
 from transformer.kube.identity import NOWHERE, Resource
 from transformer.kube.pullsecrets import NO_SECRETS
 from transformer.kube.survey import Site, Survey, keep_reason
+from transformer.text.documents import Span
 from transformer.text.outline import Outlines
 from transformer.text.source import File
 from transformer.text.tree import Scalar
@@ -48,6 +49,9 @@ NO_ODDITY = {
     "an empty image": "containers:\n- image:\n- image: ''\n- image: ~\n- image: null\n- name: a\n",
     "a List without items": "kind: List\nitems: []\n",
     "a List with null items": "kind: List\nitems:\n",
+    "a list of texts": "kind: AllowList\nitems:\n- a\n- b\n",
+    "a list of texts and more": "kind: AllowList\nitems:\n- a\nspec:\n  x: y\n",
+    "a list of texts in a List": "kind: List\nitems:\n- kind: AllowList\n  items:\n  - a\n  spec: {}\n",
     "values without images": "apiVersion: helm.cattle.io/v1\nkind: HelmChart\nspec:\n  valuesContent: |\n    a: b\n",
     "empty values": "apiVersion: helm.toolkit.fluxcd.io/v2\nkind: HelmRelease\n# image\nspec:\n  values: {}\n",
 }
@@ -71,6 +75,10 @@ ODD = {
     "a duplicate that hides an image": ("image: a\nimage: b\n", [("hiding-key", "image")]),
     "a duplicate that hides images deeper": ("a: [{b: {initImages: c}}]\na: b\n", [("hiding-key", "a")]),
     "items that are no objects": ("kind: List\nitems:\n- a\n- {}\n- ~\n", [("not-object", "a"), ("not-object", "~")]),
+    "items of a ResourceList that are no objects": (
+        "kind: ResourceList\nitems:\n- kind: Pod\n- a\nfunctionConfig: {}\n",
+        [("not-object", "a")],
+    ),
     "an empty list as an item": ("kind: List\nitems:\n- []\n", [("not-object", "")]),
     "a null item": ("kind: ResourceList\nitems:\n- kind: Pod\n- ~\n", [("not-object", "~")]),
     "values": (
@@ -358,6 +366,7 @@ PIECES = [
             "kind: List\nx: '\n",
             "kind: List\nx: [\n",
             "kind: PodList\n",
+            "kind: AllowList\nspec: {containers: [{image: i}]}\n",
         ]
     ),
     st.sampled_from(["", "  "]),
@@ -374,6 +383,54 @@ def test_items_one_by_one_and_the_whole_tell_the_same(before, indent, pieces, be
         # The whole counts as one document what the pieces count one by one.
         by_item[2] = at_once[2] = 0
     assert by_item == at_once
+
+
+#: name -> a document, its images in order, whether it is cut at its items.
+LISTS = {
+    "a PodList": ("kind: PodList\nitems:\n- spec:\n    containers:\n    - image: a\nmetadata: {}\n", ["a"], True),
+    "texts among the objects of a PodList": (
+        "kind: PodList\nitems:\n- a\n- spec:\n    containers:\n    - image: b\n",
+        ["b"],
+        True,
+    ),
+    "a ResourceList and its functionConfig": (
+        "kind: ResourceList\nfunctionConfig:\n  containers:\n  - image: a\nitems:\n- containers:\n  - image: b\n",
+        ["b"],
+        True,
+    ),
+    "an object whose kind ends like a list's": (
+        "kind: AllowList\nitems:\n- a\n- b\nspec:\n  containers:\n  - image: c\n",
+        ["c"],
+        False,
+    ),
+    "the same before its items": (
+        "kind: AllowList\nspec:\n  containers:\n  - image: c\nitems:\n- x: a\n- y: b\n",
+        ["c"],
+        False,
+    ),
+    "pods in the items of such an object": (
+        "kind: AllowList\nspec: {}\nitems:\n- containers:\n  - image: a\n- b\n",
+        ["a"],
+        False,
+    ),
+}
+
+
+@pytest.mark.parametrize(("text", "images", "cut"), LISTS.values(), ids=LISTS)
+@pytest.mark.parametrize("inside", [False, True])
+def test_what_is_a_list_and_what_is_only_called_one(text, images, cut, inside):
+    if inside:
+        text = "kind: List\nitems:\n- " + text.replace("\n", "\n  ").rstrip(" ")
+    found = survey(text)
+    assert ([site.value for site in found.sites], found.oddities) == (images, [])
+    assert told(found)[:2] == told(whole(text))[:2]
+    reader = reading.Reader(File("x.yaml", text), Outlines())
+    assert (reader.as_list(Span(0, len(text))) is not None) is (cut or inside)
+
+
+def test_the_object_of_a_site_in_a_list_that_is_none_is_that_object():
+    (site,) = survey("kind: AllowList\nmetadata:\n  name: x\nitems:\n- containers:\n  - image: a\nspec: {}\n").sites
+    assert (site.resource.kind, site.resource.name, site.path) == ("AllowList", "x", "items[0].containers[0].image")
 
 
 def test_items_are_read_one_by_one():

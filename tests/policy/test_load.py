@@ -9,6 +9,7 @@ import sys
 import pytest
 
 from transformer.errors import EXIT_USAGE, PolicyError
+from transformer.kube.paths import parse as parse_path
 from transformer.policy.load import from_function_config, load
 from transformer.policy.model import FieldRule, ImageRule, Location, Mirror, Pin, Policy, RegistryRule
 from transformer.policy.questions import HostCredential
@@ -267,6 +268,10 @@ REFUSED = [
     ("fields:\n- {kind: X, path: 'spec..image'}", 5, 21, ["is no field path", "spec.runners[].image"]),
     ("fields:\n- {kind: X, path: '.spec'}", 5, 21, ["is no field path"]),
     ("fields:\n- {kind: X, path: 'spec[0].image'}", 5, 21, ["is no field path"]),
+    ("fields:\n- {kind: X, path: 'spec[a.b].image'}", 5, 21, ["is no field path", '["a.b/c"] for a key with dots']),
+    ("fields:\n- {kind: X, path: 'spec[\"\"].image'}", 5, 21, ["is no field path"]),
+    ("fields:\n- {kind: X, path: 'spec.[\"a.b\"]x'}", 5, 21, ["is no field path"]),
+    ("fields:\n- {kind: X, path: 'spec[\"a.b].image'}", 5, 21, ["is no field path"]),
     ("fields:\n- {path: spec.image}", 5, 5, ["`kind` is required"]),
     ("registries:\n- {host: 'https://a.io'}", 5, 12, ["is not a registry"]),
     ("registries:\n- {host: a.io/x}", 5, 12, ["is not a registry"]),
@@ -610,3 +615,23 @@ def test_the_memory_is_of_this_version_and_this_schema(monkeypatch):
     monkeypatch.setattr("transformer.policy.load.schema_text", lambda: schema_text() + " ")
     load(HEAD, "p.yaml", seen=memory)
     assert (len(memory.digests), memory.hits) == (3, 0)
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "image",
+        "spec.runners[].image",
+        "a[][]",
+        '["a.b/c"]',
+        '["a.b/c"].image',
+        'spec["a.b/c"].image',
+        'spec["a.b/c"]["d.e"][]',
+        'spec.["a.b/c"][].image',
+        'metadata.annotations["example.com/image"]',
+        'spec["with [brackets] and {braces}"].x',
+    ],
+)
+def test_paths_of_fields(path):
+    (field,) = load(spec(f"fields:\n- kind: X\n  path: '{path}'"), "p.yaml").fields
+    assert field.path == path and parse_path(field.path)

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import pytest
 
+from tests.doors import ELSEWHERE, pod
 from transformer.errors import Finding, Place
-from transformer.pipeline import Counts, Outcome
+from transformer.pipeline import Counts, Outcome, Run
+from transformer.policy.model import ImageRule, Policy
 from transformer.report import text
+from transformer.text.source import File
 
 PLACE = Place("deploy.yaml", 14, 18, "apps/v1", "Deployment", None, "web", "spec.template.spec.containers[0].image")
 FOUND = Finding("not-found", "a/b:1: not found", "check the tag", "error", PLACE)
@@ -93,3 +96,58 @@ def test_the_whole():
 def test_quiet_is_silent_only_when_there_is_nothing_to_say():
     assert text.render(outcome(), 1.0, quiet=True) == ""
     assert text.render(outcome(FOUND), 1.0, quiet=True) == text.render(outcome(FOUND), 1.0)
+
+
+# Keeps.
+
+FROZEN = Policy(images=(ImageRule("images[0]", "docker.io/x/a", "keep", "frozen"),))
+NOTED = "  annotations: {pindown.dev/keep: the mesh rewrites it}\n"
+AT = "spec.containers[0].image"
+
+
+def finished(sent: str, policy: Policy = FROZEN) -> Outcome:
+    """What becomes of a text in which nobody has to be asked."""
+    work, file = Run(policy), File("a.yaml", sent)
+    work.survey.file(file)
+    return work.finish((file,), None)
+
+
+@pytest.mark.parametrize(
+    "sent, told",
+    [
+        ("", []),
+        (pod("auto"), []),
+        (pod(f"x/b@{ELSEWHERE}"), []),
+        (pod("x/a:1"), [f"kept Pod/web {AT}: x/a:1 (images[0]: frozen)"]),
+        (pod(f"x/a@{ELSEWHERE}"), [f"kept Pod/web {AT}: x/a@{ELSEWHERE} (images[0]: frozen)"]),
+        (
+            pod("x/b:1", extra="  namespace: shop\n" + NOTED),
+            [f"kept Pod/web (namespace shop) {AT}: x/b:1 (annotation pindown.dev/keep: the mesh rewrites it)"],
+        ),
+        (
+            pod("x/a:1") + "---\n" + pod("x/a:1", "two"),
+            [f"kept Pod/{name} {AT}: x/a:1 (images[0]: frozen)" for name in ("web", "two")],
+        ),
+        (
+            pod("x/b:1", extra=NOTED.replace("the mesh", f'"\\e[31m\\n::error::{"x" * 400}').replace(" it}", '"}')),
+            [f"kept Pod/web {AT}: x/b:1 (annotation pindown.dev/keep: \ufffd[31m\ufffd::error::{'x' * 284}…)"],
+        ),
+    ],
+)
+def test_every_keep_is_told_with_its_reason_before_the_summary(sent, told):
+    outcome = finished(sent)
+    assert text.render(outcome, 1.0).splitlines() == [*told, text.summary(outcome, 1.0)]
+    assert text.render(outcome, 1.0, quiet=True) == ""
+
+
+def test_keeps_stand_between_the_findings_and_the_summary():
+    outcome = finished(pod("x/a:1") + "---\n" + pod("Bad", "two"))
+    for quiet in (False, True):  # once something is wrong, everything is told
+        found, following, kept, summary = text.render(outcome, 1.0, quiet=quiet).splitlines()
+        assert (found[:26], following[:8], kept[:13]) == ("error[invalid-reference] a", "  next: ", "kept Pod/web ")
+        assert summary == text.summary(outcome, 1.0)
+
+
+def test_a_denied_image_is_not_told_as_kept():
+    deny = Policy(images=(ImageRule("images[0]", "docker.io/x/**", "deny", "unsafe"),))
+    assert list(text.kept(finished(pod("x/b:1", extra=NOTED), deny))) == []

@@ -8,7 +8,7 @@ import pytest
 
 from tests.doors import ELSEWHERE, json_lines
 
-KEYS = "input registry repository tag digest canonical action rule candidates written error".split()
+KEYS = "input registry repository tag digest canonical action rule candidates credentials written error".split()
 
 
 def explain(door, *references, options=("--offline",)):
@@ -136,6 +136,15 @@ def test_which_credential_was_used(door, embedded, isolation):
         "anonymous — not needed; helper absent — not asked"
     ]
     assert "secret-word" not in ran.out + ran.err and "bWU6" not in ran.out + ran.err
+
+
+def test_programs_are_told_the_same(door, embedded, isolation):
+    registry = embedded(auth={"team/api"}, users={"me": "secret-word"})
+    login(isolation, registry.host)
+    ran, (line,) = explain(door, f"{registry.host}/team/api:2.3.1", options=())
+    chain = f"~/.docker/config.json (key {registry.host}) — used; anonymous — not needed; helper absent — not asked"
+    assert ran.code == 0 and line["credentials"] == [{"registry": registry.host, "chain": chain}]
+    assert explain(door, f"{registry.host}/team/api:2.3.1")[1][0]["credentials"] == []
 
 
 def test_which_credentials_were_refused(door, embedded, isolation):

@@ -33,6 +33,7 @@ KPT = """\
     internal.config.kubernetes.io/path: 'base/web.yaml'
     internal.config.kubernetes.io/seqindent: 'wide'
 """
+KEPT = "  annotations: {pindown.dev/keep: frozen}\n"
 
 #: name -> a ResourceList with one image; IMAGE is where it stands.
 UNTOUCHED = {
@@ -227,6 +228,33 @@ def test_an_image_that_is_kept_is_told_with_its_reason(door, registry):
     assert 'say "no" 🎉' in found["message"]
 
 
+#: Keeps whose results must not be told twice: the objects (IMAGE can be resolved), and the configuration.
+KEEPS = {
+    "an annotation": ([pod("a/b:1", extra=KEPT)], ""),
+    "an annotation, and an image that is pinned": ([pod("a/b:1", extra=KEPT), pod("IMAGE", "two")], ""),
+    "a reason with everything in it": ([pod("a/b:1", extra=KEPT.replace("frozen", "'say \"no\" \\ 🎉'"))], ""),
+    "from a file": ([pod("a/b:1", extra=KPT + "    pindown.dev/keep: frozen\n")], ""),
+    "a rule": ([pod("a/b:1")], transformer(images=[{"match": "a/b", "action": "keep", "reason": "frozen"}])),
+    "a summary": ([pod("a/b:1", extra=KEPT), pod("IMAGE", "two")], transformer(results="summary")),
+}
+
+
+@pytest.mark.parametrize("as_json", [False, True], ids=["yaml", "json"])
+@pytest.mark.parametrize("objects, config", KEEPS.values(), ids=KEEPS)
+def test_a_second_run_tells_of_no_keep_again(door, nginx, objects, config, as_json):
+    sent = resource_list(*objects, config=config).replace("IMAGE", nginx)
+    once = door(stdin=json.dumps(yaml.safe_load(sent)) if as_json else sent)
+    kept = [one for one in results(once.out) if one["message"].startswith("kept: ")]
+    assert once.code == 0 and len(kept) == 1
+    assert door(stdin=once.out)[:2] == (0, once.out)
+
+
+def test_what_is_new_is_told_beside_what_is_known(door):
+    once = door(stdin=resource_list(pod("a/b:1", extra=KEPT))).out
+    more = once.replace("results:\n", item(pod("a/c:1", "two", extra=KEPT)) + "results:\n")
+    assert [one["resourceRef"]["name"] for one in results(door(stdin=more).out)] == ["web", "two"]
+
+
 # Which policy.
 
 PINS = [
@@ -376,20 +404,66 @@ VALIDATE = [
 
 @pytest.mark.parametrize("config", VALIDATE)
 def test_validation_answers_nothing(door, registry, pinned, nginx, config):
-    fine = door(stdin=resource_list(pod(pinned), pod(nginx, "two"), config=config))
+    fine = door(stdin=resource_list(pod(pinned), pod(nginx, "two", extra=KEPT), config=config))
     assert (fine.code, fine.out) == (0, "")
     bad = door(stdin=resource_list(pod(f"{registry.host}/no/such:1"), config=config))
     assert (bad.code, bad.out) == (1, "") and "error[not-found]" in bad.err
 
 
 @pytest.mark.parametrize("config", VALIDATE)
-def test_validation_for_kpt_answers_what_came_in(door, registry, nginx, config):
+def test_validation_fails_for_what_could_be_pinned_and_is_not(door, pinned, nginx, config):
+    bad = door(stdin=resource_list(pod(pinned), pod(nginx, "two"), config=config))
+    assert (bad.code, bad.out) == (1, "") and bad.err.count("error[") == 1
+    assert f"error[unpinned] Pod/two spec.containers[0].image: {nginx} should read {pinned}\n" in bad.err
+
+
+def mirrored(host, **spec):
+    """A validator whose policy maps a registry that does not exist to the one that does."""
+    mirrors = [{"source": "quay.test", "locations": [{"to": host}], "resolveAt": "mirror"}]
+    return transformer(mode="validate", mirrors=mirrors, **spec)
+
+
+@pytest.mark.parametrize(
+    "spec, image, wanted",
+    [
+        ({}, "quay.test/library/nginx:1.27", "HOST/library/nginx:1.27@DIGEST"),
+        ({}, "quay.test/library/nginx:1.27@DIGEST", "HOST/library/nginx:1.27@DIGEST"),
+        ({}, "HOST/library/nginx:1.27@DIGEST", None),
+        ({"pin": {"style": "tag"}}, "quay.test/library/nginx:1.27", "HOST/library/nginx:1.27"),
+        ({"pin": {"style": "tag"}}, "HOST/library/nginx:1.27", None),
+        (
+            {"images": [{"match": "**", "action": "keep", "reason": "frozen"}]},
+            "quay.test/library/nginx:1.27",
+            "HOST/library/nginx:1.27",
+        ),
+        ({"images": [{"match": "**", "action": "keep", "reason": "frozen"}]}, "HOST/library/nginx:1.27", None),
+        ({"images": [{"match": "**", "action": "deny", "reason": "no"}]}, "HOST/library/nginx:1.27@DIGEST", "denied"),
+        ({"offline": True}, "HOST/library/nginx:1.27", "offline"),
+        ({"offline": True}, "HOST/library/nginx:1.27@DIGEST", None),
+    ],
+)
+def test_validation_is_as_the_policy_would_write_it(door, registry, pinned, spec, image, wanted):
+    def real(text):
+        return text.replace("HOST", registry.host).replace("DIGEST", pinned.partition("@")[2])
+
+    image = real(image)
+    ran = door(stdin=resource_list(pod(image), config=mirrored(registry.host, **spec)))
+    assert (ran.code, ran.out) == (int(wanted is not None), ""), ran.err
+    if wanted in ("denied", "offline"):
+        assert f"error[{wanted}]" in ran.err
+    elif wanted is not None:
+        assert f"error[unpinned] Pod/web spec.containers[0].image: {image} should read {real(wanted)}\n" in ran.err
+
+
+@pytest.mark.parametrize("config", VALIDATE)
+def test_validation_for_kpt_answers_what_came_in(door, registry, nginx, pinned, config):
     """kpt takes an empty answer for an empty package and deletes every file (tests/hosts/test_kpt.py)."""
-    sent = resource_list(pod(nginx, extra=KPT), config=config)
+    sent = resource_list(pod(pinned, extra=KPT), config=config)
     assert door(stdin=sent)[:2] == (0, sent)
-    wrong = resource_list(pod(f"{registry.host}/no/such:1", extra=KPT), config=config)
-    ran = door(stdin=wrong)
-    assert (ran.code, without_results(ran.out)) == (1, wrong) and rules(results(ran.out)) == ["not-found"]
+    for image, rule in ((nginx, "unpinned"), (f"{registry.host}/no/such:1", "not-found")):
+        wrong = resource_list(pod(image, extra=KPT), config=config)
+        ran = door(stdin=wrong)
+        assert (ran.code, without_results(ran.out)) == (1, wrong) and rules(results(ran.out)) == [rule]
 
 
 def test_validation_of_a_list_without_items(door):

@@ -7,7 +7,7 @@ import pytest
 from tests.doors import ELSEWHERE, item, json_lines, pod, resource_list
 
 KEYS = "file line column apiVersion kind namespace name path shape value registry repository tag digest".split()
-KEYS += ["action", "rule"]
+KEYS += ["action", "rule", "reason"]
 POLICY = """\
 apiVersion: pindown.dev/v1alpha1
 kind: ImageTransformer
@@ -43,24 +43,43 @@ def test_every_key_is_there(door, workdir):
         "digest": None,
         "action": "pin",
         "rule": "pin",
+        "reason": None,
     }
 
 
-@pytest.mark.parametrize(
-    "image, action, rule",
-    [
-        ("nginx", "pin", "mirrors[0]"),
-        ("quay.io/bad:1", "deny", "images[0]"),
-        ("quay.io/old:1", "keep", "images[1]"),
-        ("quay.io/new:1@" + ELSEWHERE, "pin", "pin"),
-        ("auto", "keep", "the sidecar injector replaces it"),
-    ],
-)
-def test_actions_and_rules(door, workdir, image, action, rule):
+KEPT = '  annotations: {pindown.dev/keep: "the mesh rewrites it"}\n'
+ACTIONS = [
+    ("nginx", "", "pin", "mirrors[0]", None),
+    ("quay.io/bad:1", "", "deny", "images[0]", "unsafe"),
+    ("quay.io/bad:1", KEPT, "deny", "images[0]", "unsafe"),
+    ("quay.io/old:1", "", "keep", "images[1]", "frozen"),
+    ("quay.io/new:1", KEPT, "keep", "annotation pindown.dev/keep", "the mesh rewrites it"),
+    ("quay.io/old:1", KEPT, "keep", "annotation pindown.dev/keep", "the mesh rewrites it"),
+    ("quay.io/new:1@" + ELSEWHERE, "", "pin", "pin", None),
+    ("auto", "", "keep", "the sidecar injector replaces it", None),
+]
+
+
+@pytest.mark.parametrize("image, extra, action, rule, reason", ACTIONS)
+def test_actions_rules_and_reasons(door, workdir, image, extra, action, rule, reason):
     (workdir / "pindown.yaml").write_text(POLICY)
-    ran = door("list", "--format", "json", stdin=pod(image))
+    ran = door("list", "--format", "json", stdin=pod(image, extra=extra))
     (line,) = json_lines(ran.out)
-    assert (ran.code, line["action"], line["rule"]) == (0, action, rule)
+    assert (ran.code, line["action"], line["rule"], line["reason"]) == (0, action, rule, reason)
+
+
+@pytest.mark.parametrize("image, extra, action, rule, reason", ACTIONS)
+def test_the_table_tells_the_reason_behind_the_rule(door, workdir, image, extra, action, rule, reason):
+    (workdir / "pindown.yaml").write_text(POLICY)
+    ran = door("list", stdin=pod(image, extra=extra))
+    told = f"{rule}: {reason}" if reason else rule
+    assert (ran.code, ran.out.splitlines()[1].partition(f"  {action}")[2].strip()) == (0, told)
+
+
+def test_a_reason_says_nothing_to_a_terminal_and_is_cut(door):
+    extra = '  annotations: {pindown.dev/keep: "a\\e[31m%s"}\n' % ("b" * 5000)
+    row = door("list", stdin=pod("a:1", extra=extra)).out.splitlines()[1]
+    assert row.isprintable() and row.endswith("b…") and len(row) < 400
 
 
 @pytest.mark.parametrize("image, rule, value", [("Bad:1", "invalid-reference", "Bad:1"), ("${X}", "templated", "${X}")])
@@ -76,6 +95,14 @@ def test_a_placeholder_in_a_file_is_no_error(door, workdir):
     (workdir / "a.yaml").write_text(pod("${X}"))
     ran = door("list", "a.yaml")
     assert ran.code == 0 and "warning[templated] a.yaml:8:12" in ran.err
+
+
+def test_a_field_with_a_dotted_key_is_told_as_it_is_written(door, workdir):
+    path = 'spec["a.b/c"].image'
+    field = f"- {{kind: Widget, path: '{path}'}}\n"
+    (workdir / "pindown.yaml").write_text(POLICY + "  fields:\n  " + field)
+    ran = door("list", "--format", "json", stdin="apiVersion: x/v1\nkind: Widget\nspec: {a.b/c: {image: 'a:1'}}\n")
+    assert [(line["path"], line["value"]) for line in json_lines(ran.out)] == [(path, "a:1")]
 
 
 def test_nobody_is_asked(door, registry, nginx):

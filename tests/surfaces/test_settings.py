@@ -103,6 +103,10 @@ def test_the_nearer_wins(cwd, flags, environ, policy, setting, value):
         ({"set": ["region=a b"]}, {}, "cannot be part of an image name"),
         ({}, {"PINDOWN_VAR_REGOIN": "x"}, "PINDOWN_VAR_REGOIN: the policy has no such variable; it uses region"),
         ({}, {"PINDOWN_OFFLINE": "\x1b[31m"}, "PINDOWN_OFFLINE"),
+        ({}, {"PINDOWN_LOCKED": "1"}, "PINDOWN_LOCKED: this version has no lock; unset it, or use PINDOWN_OFFLINE=1"),
+        ({}, {"PINDOWN_LOCKED": "yes", "PINDOWN_OFFLINE": "1"}, "PINDOWN_LOCKED: this version has no lock"),
+        ({"offline": True}, {"PINDOWN_LOCKED": "true"}, "PINDOWN_LOCKED: this version has no lock"),
+        ({}, {"PINDOWN_LOCKED": "perhaps"}, "PINDOWN_LOCKED: 'perhaps' is neither yes nor no"),
         ({"policy": "missing.yaml"}, {}, "missing.yaml: the policy cannot be read: No such file"),
         ({}, {"PINDOWN_POLICY": "missing.yaml"}, "missing.yaml: the policy cannot be read: No such file"),
     ],
@@ -114,6 +118,11 @@ def test_what_cannot_be_understood(cwd, flags, environ, part):
     assert part in str(caught.value)
     assert str(caught.value).isprintable()
     assert caught.value.exit_code == EXIT_USAGE
+
+
+@pytest.mark.parametrize("value", ["", "0", "no", "false", "off"])
+def test_a_lock_that_is_not_wanted_is_nothing(cwd, value):
+    assert gather({}, {"PINDOWN_LOCKED": value}, cwd) == Settings(Policy())
 
 
 @pytest.mark.parametrize(

@@ -317,10 +317,14 @@ def test_the_legacy_plugin_obeys_its_policy_and_its_options(legacy, nginx, pinne
     assert ran == (0, pod(f"{nginx.removesuffix(':1.27')}@{digest}"), "")
 
 
-def test_the_legacy_plugin_validates(legacy, nginx):
-    config = POLICY + "spec: {mode: validate}\n"
-    assert legacy(config, pod(nginx))[:2] == (0, "")
-    assert legacy(config, pod("Bad:1"))[:2] == (1, "")
+@pytest.mark.parametrize(
+    "image, code, rule",
+    [("PINNED", 0, ""), ("NGINX", 1, "unpinned"), ("Bad:1", 1, "invalid-reference")],
+)
+def test_the_legacy_plugin_validates(legacy, nginx, pinned, image, code, rule):
+    sent = pod(image.replace("PINNED", pinned).replace("NGINX", nginx))
+    ran = legacy(POLICY + "spec: {mode: validate}\n", sent)
+    assert ran[:2] == (code, "") and (f"error[{rule}]" in ran.err) is bool(rule)
 
 
 @pytest.mark.parametrize("config", ["kind: X\n", "[", POLICY + "spec: {pinn: 1}\n"])

@@ -75,12 +75,23 @@ class Found(NamedTuple):
     accounts: tuple[AccountPart, ...] = ()
 
 
+def rows_of(fields: Sequence[Field], group: str, kind: str) -> Sequence[catalogue.Row]:
+    """What the user's fields and the catalogue say of a kind; the user's first."""
+    named = [field for field in fields if field.kind == kind and field.group in (None, group)]
+    known = catalogue.rows(group, kind) if kind else ()
+    return (*(catalogue.Row(field.path, "field") for field in named), *known)
+
+
 class Finder:
     """Searches documents; remembers the answer for each outline and the kinds named in it (bounded)."""
 
     def __init__(self, fields: Sequence[Field] = ()) -> None:
         self._fields = fields
         self._known: dict[tuple[Outline, tuple[str, ...]], Found] = {}
+
+    def names(self, version: str, kind: str) -> bool:
+        """Whether a kind that looks like a list has fields of its own, so that it must be searched as an object."""
+        return kind not in LISTS and bool(rows_of(self._fields, version.rpartition("/")[0], kind))
 
     def find(self, document: Parsed, root: Tree) -> Found:
         """Everything in `root` (the document's tree or a part of it); TextError when aliases multiply without end."""
@@ -150,14 +161,12 @@ class _Search:
         group, kind = self._group_kind(identity)
         if kind == "CustomResourceDefinition":
             return
-        if is_list(kind, node):
+        rows = rows_of(self.fields, group, kind)
+        if is_list(kind, node) and (kind in LISTS or not rows):
             for index, item in enumerate(_list(node["items"])):
                 self.object(item, f"items[{index}]", identity if kind in LISTS else None)
             return
-        for field in self.fields:
-            if field.kind == kind and field.group in (None, group):
-                self._row(identity, node, catalogue.Row(field.path, "field"))
-        for row in catalogue.rows(group, kind) if kind else ():
+        for row in rows:
             self._row(identity, node, row)
         if not group:
             self._core(identity, kind, node)

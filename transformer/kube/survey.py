@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 from transformer.kube.find import Candidate, Field, Finder, Found, Strange
 from transformer.kube.identity import NOWHERE, OWN_ANNOTATIONS, Identity, Resource
 from transformer.kube.pullsecrets import Account, PodSecrets, Secret, read_names, read_pod, read_secret
-from transformer.kube.reading import Reader, read_slowly
+from transformer.kube.reading import Reader, kind_of, read_slowly
 from transformer.kube.shapes import SHAPES
 from transformer.text.documents import Span
 from transformer.text.outline import Lines, Outlines
@@ -92,7 +92,7 @@ class Survey:
     def document(self, reader: Reader, span: Span) -> None:
         """One document; the items of a List are taken one by one where the text allows it."""
         as_list = reader.as_list(span)
-        if as_list is None:
+        if as_list is None or self._finder.names(*kind_of(as_list.envelope)):
             self._whole(reader, span)
         else:
             self.items(reader, as_list.listed.items, span)

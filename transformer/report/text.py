@@ -25,7 +25,7 @@ def render(outcome: Outcome, seconds: float, color: bool = False, quiet: bool = 
 def kept(outcome: Outcome) -> Iterator[str]:
     """A line for each image that somebody keeps on purpose, with the reason."""
     for one in outcome.decided:
-        if one.plan is not None and one.plan.action == "keep":
+        if one.plan is not None and one.plan.action == "keep" and one.decision.outcome == "kept":
             at = place(Place("", 0, 0, *one.site.resource[:4], one.site.path))
             yield f"kept {at}: {shorten(one.site.value)} ({one.plan.rule}: {shorten(one.plan.reason or '', 300)})"
 
