@@ -74,6 +74,7 @@ class Proxy(ThreadingHTTPServer):
     """On a free loopback port, over TLS when given a context. `user` is `name:password`, without which it says 407."""
 
     daemon_threads = True
+    request_queue_size = 128
 
     def __init__(
         self,

@@ -22,6 +22,8 @@ from transformer.registry.transport import ForbiddenAddress, TransportError
         "fd00::1",
         "2001:db8::1",
         "2606:4700::1",
+        "64:ff9b:1::a00:1",
+        "168.63.129.17",
     ],
 )
 def test_ordinary_addresses(address):
@@ -46,6 +48,18 @@ def test_ordinary_addresses(address):
         ("fd00:ec2::254", "metadata"),
         ("100.100.100.200", "metadata"),
         ("64:ff9b::a9fe:a9fe", "metadata"),
+        ("64:ff9b:1::a9fe:a9fe", "metadata"),
+        ("64:ff9b:1:77::a9fe:a9fe", "metadata"),
+        ("64:ff9b:1:a9fe:a9:fe00::", "metadata"),
+        ("64:ff9b:1::7f00:1", "loopback"),
+        ("64:ff9b:1::", "unspecified"),
+        ("168.63.129.16", "metadata"),
+        ("::ffff:168.63.129.16", "metadata"),
+        ("fd20:ce::254", "metadata"),
+        ("fd00:ec2::23", "metadata"),
+        ("fd00:c1::a9fe:a9fe", "metadata"),
+        ("fd00:42::42", "metadata"),
+        ("192.0.0.192", "metadata"),
         ("0.0.0.0", "unspecified"),
         ("0.1.2.3", "unspecified"),
         ("::", "unspecified"),
@@ -61,7 +75,12 @@ def test_addresses_that_are_not(address, expected):
 
 
 @pytest.mark.parametrize(
-    "host", ["registry.test", "localhost.test", "notlocalhost", "10.0.0.1", "1270.0.0.1", "[fe80::1]", ""]
+    "host",
+    [
+        *("registry.test", "localhost.test", "notlocalhost", "10.0.0.1", "1270.0.0.1", "[fe80::1]", ""),
+        # Somebody else's network translates these.
+        *("[64:ff9b::7f00:1]", "[64:ff9b:1::7f00:1]", "[2002:7f00:1::1]"),
+    ],
 )
 def test_names_that_are_not_loopback(host):
     assert not is_loopback_name(host)
@@ -259,6 +278,15 @@ def test_silence_is_a_timeout_that_may_be_retried(monkeypatch, dual):
     assert str(caught.value) == f"silent.test:{dual} did not accept a connection within 0.2 s"
 
 
+def test_silence_of_a_host_that_took_connections_before_is_no_verdict(monkeypatch, dual):
+    _names(monkeypatch, "127.0.0.2")
+    dialler = Dialler(0.2)
+    dialler._worked["busy.test"] = "127.0.0.2"
+    with pytest.raises(TransportError) as caught:
+        dialler.dial("busy.test", dual, OPEN, 30)
+    assert (caught.value.rule, caught.value.retryable, caught.value.connected) == ("timeout", True, True)
+
+
 def test_a_race_closes_what_it_does_not_give_out(monkeypatch, dual):
     made, plain = [], socket.socket
 
@@ -290,6 +318,11 @@ def test_a_race_closes_what_it_does_not_give_out(monkeypatch, dual):
         ("169.254.43518", "metadata"),
         ("[::ffff:169.254.169.254]", "metadata"),
         ("Metadata.Google.Internal", "metadata"),
+        ("instance-data", "metadata"),
+        ("metadata.tencentyun.com", "metadata"),
+        ("168.63.129.16", "metadata"),
+        ("[64:ff9b::7f00:1]", "loopback"),
+        ("[2002:7f00:1::1]", "loopback"),
         ("0", "unspecified"),
         ("224.0.0.1", "multicast"),
     ],

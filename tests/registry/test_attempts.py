@@ -111,7 +111,15 @@ def test_a_run_that_is_over():
 
 @pytest.mark.parametrize(
     ("header", "slept"),
-    [("3", [3.0]), ("0", []), ("Tue, 14 Nov 2023 22:13:24 GMT", [4.0]), ("soon", [0.25]), ("30", None), ("3600", None)],
+    [
+        ("3", [3.0]),
+        ("0", [0.25]),
+        ("Tue, 14 Nov 2023 22:13:24 GMT", [4.0]),
+        ("Tue, 14 Nov 2023 22:13:19 GMT", [0.25]),
+        ("soon", [0.25]),
+        ("30", None),
+        ("3600", None),
+    ],
 )
 @pytest.mark.parametrize("status", [429, 503])
 def test_retry_after_without_a_timeout(status, header, slept):
@@ -143,6 +151,15 @@ def test_a_429_pauses_those_who_come_after():
         assert len(rig.sent) == sent
 
 
+@pytest.mark.parametrize("header", ["0", "Tue, 14 Nov 2023 22:13:19 GMT"])
+def test_no_time_to_wait_is_no_leave_to_hammer(header):
+    rig = Rig(answer(429, retry_after=header))
+    paused, pause = [], rig.gate.pause
+    rig.gate.pause = lambda seconds: (paused.append(seconds), pause(seconds))
+    assert rig.send().status == 429
+    assert (len(rig.sent), rig.slept, paused) == (4, [0.25, 0.5, 1.0], [0.25, 0.5, 1.0, 2.0])
+
+
 def test_a_503_does_not():
     rig = Rig(answer(503, retry_after="45"))
     with pytest.raises(Refused):
@@ -153,6 +170,7 @@ def test_a_503_does_not():
 # A place from which nothing was ever heard.
 
 DEAD = TransportError("timeout", "silent", retryable=True, connected=False)
+UNKNOWN = TransportError("unreachable", "the name server did not answer", retryable=True, connected=False)
 
 
 def failures(rig, count):
@@ -164,10 +182,28 @@ def failures(rig, count):
     return found
 
 
-def test_what_never_answered_is_not_asked_again():
-    rig = Rig(DEAD)
-    assert failures(rig, 5) == [DEAD] * 5
-    assert len(rig.sent) == 4  # the attempts of the first
+@pytest.mark.parametrize(("error", "sent"), [(DEAD, 1), (UNKNOWN, 4)])
+def test_what_never_answered_is_not_asked_again(error, sent):
+    rig = Rig(error)
+    assert failures(rig, 5) == [error] * 5
+    assert len(rig.sent) == sent  # the attempts of the first; one is enough to know silence
+
+
+def test_who_is_between_two_attempts_when_the_door_is_locked_leaves_too():
+    rig = Rig(UNKNOWN)
+    plain = rig.run._sleep
+    rig.run._sleep = lambda seconds: (plain(seconds), rig.gate.lock(DEAD))
+    assert failures(rig, 1) == [DEAD]
+    assert len(rig.sent) == 1
+
+
+def test_nor_does_anybody_who_waited_for_a_slot():
+    rig = Rig(answer(200))
+    slots = rig.attempts._slots
+    enter = slots._enter
+    slots._enter = lambda run: (enter(run), rig.gate.lock(DEAD))
+    assert failures(rig, 1) == [DEAD]
+    assert rig.sent == []
 
 
 @pytest.mark.parametrize("outcome", [BROKEN, REFUSED])
@@ -184,7 +220,7 @@ def test_one_answer_keeps_the_door_open():
     assert len(rig.sent) == 9
 
 
-def test_an_answer_after_silence_opens_it():
-    rig = Rig(DEAD, answer(404))
+def test_an_answer_after_a_failure_opens_it():
+    rig = Rig(UNKNOWN, answer(404))
     assert rig.send().status == 404
     assert rig.gate.down is None

@@ -101,6 +101,47 @@ def proxy(at: Place) -> None:
     at.environ["HTTPS_PROXY"] = f"http://user:{CANARY}@127.0.0.1:1"
 
 
+def login(at: Place) -> dict[str, Any]:
+    """A docker config with the canary."""
+    return {"auths": {at.host: {"auth": AUTH}}}
+
+
+def secret(at: Place, content: str | None = None) -> dict[str, Any]:
+    """A pull secret of Kubernetes with the canary; `content` instead of a docker config."""
+    data = base64.b64encode((json.dumps(login(at)) if content is None else content).encode()).decode()
+    head = {"apiVersion": "v1", "kind": "Secret", "metadata": {"name": "regcred"}}
+    return {**head, "type": "kubernetes.io/dockerconfigjson", "data": {".dockerconfigjson": data}}
+
+
+def policy(at: Place, **credentials: str) -> None:
+    """The operator's policy, which says where the login for the host is."""
+    registries = [{"host": at.host, "credentials": credentials}]
+    spec = {"apiVersion": "pindown.dev/v1alpha1", "kind": "ImageTransformer", "spec": {"registries": registries}}
+    at.environ["PINDOWN_POLICY"] = str(at.write(at.home / "operator/pindown.yaml", spec))
+
+
+def variables_of_the_policy(at: Place) -> None:
+    at.environ.update(TEAM_USER="user", TEAM_PASSWORD=CANARY)
+    policy(at, usernameEnv="TEAM_USER", passwordEnv="TEAM_PASSWORD")
+
+
+def half_of_the_variables(at: Place) -> None:
+    at.environ["TEAM_PASSWORD"] = CANARY
+    policy(at, usernameEnv="TEAM_USER", passwordEnv="TEAM_PASSWORD")
+
+
+def file_of_the_policy(word: str, content: Callable[[Place], Any]) -> Callable[[Place], None]:
+    def plant(at: Place) -> None:
+        at.write(at.home / "operator/hidden", content(at))
+        policy(at, **{word: "hidden"})
+
+    return plant
+
+
+def nothing(at: Place) -> None:
+    """The canary is in the manifests."""
+
+
 class Source(NamedTuple):
     """`shown`: the registry or its token server gets to see it, as `as_` (part of a header or of a body)."""
 
@@ -109,6 +150,8 @@ class Source(NamedTuple):
     as_: str = AUTH
     #: The image is at another host than the server.
     image: str = ""
+    #: A Secret that stands in the input, and that the pod pulls with.
+    secret: Callable[[Place], dict[str, Any]] | None = None
 
 
 SOURCES = {
@@ -128,6 +171,20 @@ SOURCES = {
     "a helper that gives an identity token": Source(helper(IDENTITY), as_=CANARY),
     "a helper that complains": Source(helper(f"echo {CANARY}; echo {CANARY} >&2; exit 1"), shown=False),
     "a helper that talks nonsense": Source(helper(f"echo 'secret: {CANARY}'"), shown=False),
+    "variables that the policy names": Source(variables_of_the_policy),
+    "variables of the policy, one of them missing": Source(half_of_the_variables, shown=False),
+    "dockerConfig of the policy": Source(file_of_the_policy("dockerConfig", login)),
+    "dockerConfig of the policy that is cut off": Source(
+        file_of_the_policy("dockerConfig", lambda at: json.dumps(login(at))[:-2]), shown=False
+    ),
+    "secretFile of the policy": Source(file_of_the_policy("secretFile", secret)),
+    "secretFile of the policy that holds something else": Source(
+        file_of_the_policy("secretFile", lambda at: secret(at, f"password: {CANARY}")), shown=False
+    ),
+    "a Secret of the manifests": Source(nothing, secret=secret),
+    "a Secret of the manifests that holds something else": Source(
+        nothing, shown=False, secret=lambda at: secret(at, f"password: {CANARY}")
+    ),
     "a proxy's URL": Source(proxy, shown=False, image="registry.test/team/app:1"),
 }
 
@@ -163,15 +220,17 @@ COMMANDS = {
 }
 
 
-def stdin_of(command: str, image: str) -> bytes:
+def stdin_of(command: str, image: str, *others: dict[str, Any]) -> bytes:
+    """A Pod with the image, which pulls with the Secrets among the others; as what the command reads."""
+    pulls = [{"name": one["metadata"]["name"]} for one in others]
     pod = {
         "apiVersion": "v1",
         "kind": "Pod",
         "metadata": {"name": "x"},
-        "spec": {"containers": [{"name": "c", "image": image}]},
+        "spec": {"imagePullSecrets": pulls, "containers": [{"name": "c", "image": image}]},
     }
-    bare = {"apiVersion": "config.kubernetes.io/v1", "kind": "ResourceList", "items": [pod]}
-    return json.dumps(bare if command == "the bare command" else pod).encode()
+    version, kind = ("config.kubernetes.io/v1", "ResourceList") if command == "the bare command" else ("v1", "List")
+    return json.dumps({"apiVersion": version, "kind": kind, "items": [*others, pod]}).encode()
 
 
 @pytest.mark.parametrize("outcome", ["accepted", "refused", "a page"])
@@ -184,14 +243,20 @@ def test_no_byte_tells(name, outcome, isolation, tmp_path, run_pindown):
         at.work.mkdir()
         source.plant(at)
         image = source.image or f"{server.host}/team/app:1"
+        secrets = [source.secret(at)] if source.secret else []
         written = {}
         for command, arguments in COMMANDS.items():
-            if outcome == "a page" and command.startswith("render"):
+            if (outcome == "a page" and command.startswith("render")) or (secrets and command == "explain"):
                 continue
             more = [image] if command == "explain" else []
-            ran = run_pindown([*arguments, *more], stdin=stdin_of(command, image), env=at.environ, cwd=at.work)
+            ran = run_pindown(
+                [*arguments, *more], stdin=stdin_of(command, image, *secrets), env=at.environ, cwd=at.work
+            )
             assert ran.returncode == (0 if source.shown and outcome == "accepted" else 1), (command, ran.stderr)
-            written |= {f"{command}: stdout": ran.stdout, f"{command}: stderr": ran.stderr}
+            stdout = ran.stdout
+            for one in secrets:  # what is a manifest comes out as it came in
+                stdout = stdout.replace(one["data"][".dockerconfigjson"].encode(), b"")
+            written |= {f"{command}: stdout": stdout, f"{command}: stderr": ran.stderr}
         seen = [f"{one.headers.get('authorization', '')} {one.body.decode()}" for one in server.seen]
     assert any(source.as_ in sent for sent in seen) is source.shown, "the canary was not planted where it is looked for"
     written |= everything(tmp_path)

@@ -11,6 +11,7 @@ import gzip
 import json
 import os
 import socket
+import time
 from collections.abc import Callable, Sequence
 from email.utils import formatdate
 from typing import Any, NamedTuple
@@ -150,6 +151,25 @@ def repeat(status: int) -> Script:
         return Answer(status, {"Content-Type": "text/plain"}, f"you sent {plain} as {sent}".encode())
 
     return script
+
+
+def repeat_as_json(escape: Callable[[str], str] = str, status: int = 200, key: str = "Authorization") -> Script:
+    """Wants Basic, and then says in JSON what it was sent."""
+
+    def script(rig: Rig, seen: Seen) -> Any:
+        given = seen.headers.get("authorization")
+        if given is None:
+            return BASIC
+        plain = base64.b64decode(given.partition(" ")[2]).decode()
+        body = json.dumps({key: f"{given} {plain}"}).replace(CANARY, escape(CANARY))
+        return Answer(status, {"Content-Type": "application/json"}, body.encode())
+
+    return script
+
+
+def repeat_as_type(rig: Rig, seen: Seen) -> Any:
+    given = seen.headers.get("authorization")
+    return BASIC if given is None else Answer(200, {"Content-Type": f"x/{CANARY}; {given}"}, b"{}")
 
 
 def redirect(location: str, status: int = 307) -> Script:
@@ -417,12 +437,43 @@ ROWS: dict[str, Row] = {
     "Basic with a wrong password": Row(
         always(BASIC), "no-permission", ["~/.docker/config.json", "HTTP 401"], [HEAD] * 2, login=True, process=True
     ),
+    "a registry that repeats our header in a good answer": Row(
+        repeat_as_json(), "not-a-registry", ["it begins", "[hidden]"], [HEAD, HEAD, GET], login=True, process=True
+    ),
+    "a Content-Type that repeats our password": Row(
+        repeat_as_type, "not-a-registry", ["answered with x/[hidden]"], [HEAD, HEAD, GET], login=True, process=True
+    ),
+    "a password repeated with the escapes of JSON": Row(
+        repeat_as_json(lambda text: text.replace("-", r"\u002d"), 403, "message"),
+        "no-permission",
+        ["it says Basic [hidden]"],
+        [HEAD, HEAD, GET, GET],
+        login=True,
+        process=True,
+    ),
+    "a password repeated with backslashes, in no JSON": Row(
+        repeat_as_json(lambda text: text.replace("-", r"\-"), 403, "message"),
+        "no-permission",
+        ["[hidden]"],
+        [HEAD, HEAD, GET, GET],
+        login=True,
+    ),
     "Basic after Bearer": Row(basic_after_bearer, None, [], [HEAD, TOKEN, HEAD, HEAD], login=True),
     "a token that is refused once": Row(
         tokens([token("stale"), token("fresh")], accept="Bearer fresh"), None, [], [HEAD, TOKEN, HEAD, TOKEN, HEAD]
     ),
     "a token that is always refused": Row(
         tokens(token(), accept="never"), "no-permission", ["HTTP 401"], [HEAD, TOKEN, HEAD, TOKEN]
+    ),
+    "a token that lives for ever": Row(
+        tokens(Answer(200, {}, b'{"token": "t", "expires_in": 1' + b"0" * 309 + b"}")), None, [], [HEAD, TOKEN, HEAD]
+    ),
+    "a token server that is dead, and a login": Row(
+        tokens(token(), realm="http://127.0.0.1:1/token"),
+        "unreachable",
+        ["the token server", "~/.docker/config.json", "no answer"],
+        [HEAD],
+        login=True,
     ),
     "a token that lives for no time": Row(tokens(token(expires_in=0)), None, [], [HEAD, TOKEN, HEAD]),
     "a token under its other name": Row(
@@ -815,6 +866,23 @@ def test_a_host_that_takes_connections_and_never_answers():
     assert one.requests == 1
     assert {problem.rule for problem in problems} == {"timeout"}
     assert all(problem.message.startswith(f"{server.host}/team/app") for problem in problems)
+
+
+def test_a_host_that_accepts_no_connection_costs_one_connect_timeout():
+    from tests.registry.test_addresses import Silent
+
+    with Silent(socket.AF_INET, "127.0.0.2") as dead, FaultServer(proper) as server:
+        images = [f"127.0.0.2:{dead.port}/team/app{number}:1" for number in range(60)]
+        images += [f"{server.host}/team/app{number}:1" for number in range(41)]
+        one = resolver(limits=QUICK._replace(connect=1, backoff_base=0.25, backoff_cap=5))
+        began = time.monotonic()
+        answers = one.ask([Question(reference(image)) for image in images])
+        took = time.monotonic() - began
+    problems = [answer.refusals[0] for answer in answers.values() if isinstance(answer, Missing)]
+    assert [problem.rule for problem in problems] == ["timeout"] * 60
+    assert all("did not accept a connection within 1 s" in problem.message for problem in problems)
+    assert one.requests <= 41 + 32
+    assert took < 1.9, "a second wave of attempts"
 
 
 def test_a_host_that_has_answered_before_is_given_every_chance():

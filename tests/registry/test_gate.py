@@ -149,3 +149,36 @@ def test_the_head_start_ends_and_the_run_ends_it_sooner():
         began = time.monotonic()
         gate.yield_to_first(run)
         assert time.monotonic() - began < 10
+
+
+def test_a_locked_door_turns_away_those_who_wait_and_those_who_come():
+    gate, reason, left = Gate(1, 0, time.monotonic), ValueError("nobody there"), []
+
+    def visit():
+        try:
+            with gate.place(real_run()):
+                pytest.fail("entered")
+        except ValueError as error:
+            left.append(error)
+
+    with gate.place(real_run()):
+        threads = [threading.Thread(target=visit) for _ in range(5)]
+        for thread in threads:
+            thread.start()
+        time.sleep(0.05)
+        gate.lock(reason)
+        began = time.monotonic()
+        for thread in threads:
+            thread.join(10)
+        assert time.monotonic() - began < 0.9  # woken, and not found out by the next look
+    visit()
+    assert left == [reason] * 6
+
+
+def test_where_something_was_heard_no_door_is_locked(clock):
+    gate = Gate(1, 0, clock)
+    gate.lock(ValueError("early"))
+    gate.hear()
+    gate.lock(ValueError("late"))
+    with gate.place(clock.run()):
+        assert gate.down is None

@@ -53,6 +53,17 @@ LOOPBACK = Endpoint("127.0.0.1:5000", Url("http", "127.0.0.1", 5000), LOCAL)
         ("foo.govt.nz", "bar.govt.nz"),
         ("co.uk", "foo.co.uk"),
         ("gcr.io", "evil.gcr.io"),
+        ("one.tailnet.ts.net", "two.othernet.ts.net"),
+        ("one.jfrog.io", "two.jfrog.io"),
+        ("a.firebaseapp.com", "b.firebaseapp.com"),
+        ("a.trycloudflare.com", "b.trycloudflare.com"),
+        ("a.up.railway.app", "b.up.railway.app"),
+        ("a.ngrok.dev", "b.ngrok.dev"),
+        ("a.eu.org", "b.eu.org"),
+        ("a.dyndns.org", "b.dyndns.org"),
+        ("a.synology.me", "b.synology.me"),
+        ("shop.city.kyoto.jp", "bank.city.kyoto.jp"),
+        ("city.kyoto.jp", "shop.city.kyoto.jp"),
     ],
 )
 def test_other_sites_see_no_credential(registry, realm):
@@ -77,6 +88,9 @@ def test_other_sites_see_no_credential(registry, realm):
         ("a.team.svc.cluster.local", "b.team.svc.cluster.local"),
         ("quay.io", "quay.io"),
         ("ghcr.io", "ghcr.io"),
+        ("one.tailnet.ts.net", "two.tailnet.ts.net"),
+        ("registry.shop.city.kyoto.jp", "auth.shop.city.kyoto.jp"),
+        ("registry.example.jp", "auth.example.jp"),
     ],
 )
 def test_the_same_site_does(registry, realm):

@@ -10,6 +10,7 @@ import pytest
 
 from tests.registry.faults import (
     IMAGE,
+    INDEX,
     QUICK,
     Answer,
     FaultServer,
@@ -445,3 +446,173 @@ def test_few_pulls_left_are_noted(left, notes):
 
 def test_limits_are_the_documented_ones():
     assert (QUICK.attempts, QUICK.redirects, QUICK.retry_after) == (4, 5, 30.0)
+
+
+# A login that was refused.
+
+
+def many(host, count=20, keychain=None, **options):
+    one = resolver(keychain=keychain or Keys(USER), **options)
+    answers = one.ask([Question(reference(f"{host}/team/app{number}:1")) for number in range(count)])
+    return one, list(answers.values())
+
+
+def test_a_wrong_password_is_shown_to_a_token_server_once():
+    def script(seen):
+        if seen.path.startswith("/token"):
+            return Answer(401, {}, b'{"message": "wrong password"}') if "authorization" in seen.headers else token("t")
+        return proper(seen) if "authorization" in seen.headers else bearer(f"http://{server.host}/token")
+
+    with FaultServer(script, delay=0.02) as server:
+        one, answers = many(server.host)
+        assert all(isinstance(answer, Resolved) for answer in answers)
+        assert [sent for sent in server.sent_credentials() if sent.startswith("Basic")] == [USER_BASIC]
+    assert one.notes == [
+        f"{server.host}: config.json at ~/x: refused (HTTP 401 from the token server: wrong password); "
+        "asked as anonymous instead"
+    ]
+
+
+def test_a_login_that_was_accepted_once_is_not_given_up():
+    def script(seen):
+        if seen.path.startswith("/token"):
+            return Answer(401) if "app3" in seen.path else token("t")
+        return proper(seen) if "authorization" in seen.headers else bearer(f"http://{server.host}/token")
+
+    with FaultServer(script) as server:
+        _, answers = many(server.host, jobs=1)
+    assert [isinstance(answer, Resolved) for answer in answers].count(False) == 1
+
+
+def test_a_wrong_password_is_shown_to_a_registry_twice():
+    with FaultServer(lambda seen: BASIC, delay=0.02) as server:
+        _, answers = many(server.host)
+        assert server.sent_credentials() == [USER_BASIC] * 2
+    assert all("asked as config.json at ~/x" in answer.refusals[0].message for answer in answers)
+
+
+def test_a_repository_with_a_login_of_its_own_spoils_none():
+    def script(seen):
+        return proper(seen) if "authorization" in seen.headers and "app0/" not in seen.path else BASIC
+
+    with FaultServer(script) as server:
+        _, answers = many(server.host)
+    assert [isinstance(answer, Resolved) for answer in answers].count(False) == 1
+
+
+def test_a_token_server_in_trouble_holds_up_nobody():
+    def script(seen):
+        return Answer(503) if seen.path.startswith("/token") else bearer(f"http://{server.host}/token")
+
+    with FaultServer(script, delay=0.1) as server:
+        _, answers = many(server.host, 8, limits=QUICK._replace(attempts=1))
+        assert server.peak > 4
+    assert {answer.refusals[0].rule for answer in answers} == {"registry-error"}
+
+
+# What is said when a token server does not answer.
+
+
+@pytest.mark.parametrize(
+    ("realm", "became"),
+    [
+        ("http://127.0.0.1:1/t", "no answer"),
+        ("https://169.254.169.254/t", "kept from 169.254.169.254, which is another site"),
+    ],
+)
+def test_what_became_of_the_credential_when_no_token_came(realm, became):
+    with FaultServer(lambda seen: bearer(realm)) as server:
+        one, (answer,) = many(server.host, 1)
+    assert f"config.json at ~/x: {became}" in answer.refusals[0].message
+    (story,) = one.stories.values()
+    assert f"config.json at ~/x — {became}" in story and "token server" in story
+
+
+def test_a_realm_with_scopes_of_its_own_gets_no_more_than_pull():
+    realm = "http://{host}/token?scope=repository:prod/app:pull,push,delete&service=other"
+    with TokenServer(realm=realm) as server:
+        assert ask(server, keychain=Keys(USER)) == FINE
+        (asked,) = server.asked("/token")
+    assert "prod" not in asked and "push" not in asked and "scope=repository:team/app:pull" in asked
+
+
+# Secrets in other people's words: what no row of the failure catalogue can hold.
+
+
+def test_a_platform_that_repeats_our_token():
+    def script(seen):
+        if seen.path.startswith("/token"):
+            return token(CANARY)
+        if "authorization" not in seen.headers:
+            return bearer(f"http://{server.host}/token")
+        platform = {"os": "linux", "architecture": seen.headers["authorization"]}
+        index = {"schemaVersion": 2, "mediaType": INDEX, "manifests": [{"platform": platform}]}
+        return good(json.dumps(index).encode(), INDEX)
+
+    with FaultServer(script) as server:
+        question = Question(reference(f"{server.host}/team/app:1"), platform="linux/amd64")
+        problem = refusal(resolver().ask([question])[question])
+    assert problem.rule == "platform-missing" and "offered: linux/Bearer [hidden]" in problem.message
+
+
+@pytest.mark.parametrize("status", [200, 403])
+def test_a_proxy_that_repeats_its_password(status):
+    def script(seen):
+        plain = base64.b64decode(seen.headers["proxy-authorization"][6:]).decode()
+        body = json.dumps({"message": f"{seen.headers['proxy-authorization']} {plain}"})
+        return Answer(status, {"Content-Type": "application/json"}, body.encode())
+
+    with FaultServer(script) as server:
+        problem = refusal(
+            ask(
+                "registry.test",
+                registries=[RegistryRule("registry.test", insecure=True)],
+                environ={"HTTP_PROXY": f"http://user:{CANARY}@{server.host}"},
+            )
+        )
+    assert "[hidden]" in problem.message and CANARY not in problem.message and USER_BASIC[6:] not in problem.message
+
+
+def test_a_redirect_that_repeats_our_password():
+    def script(seen):
+        given = "authorization" in seen.headers
+        return Answer(307, {"Location": f"http://{CANARY}.invalid:1/"}) if given else BASIC
+
+    with FaultServer(script) as server:
+        one, (answer,) = many(server.host, 1)
+    assert "[hidden].invalid" in answer.refusals[0].message and CANARY not in repr(answer) + repr(one.stories)
+
+
+def test_a_realm_that_repeats_our_password():
+    def script(seen):
+        return bearer(f"https://{CANARY}.invalid/") if "authorization" in seen.headers else BASIC
+
+    with FaultServer(script) as server:
+        one, (answer,) = many(server.host, 1)
+    assert "[hidden].invalid" in repr(answer) and CANARY not in repr(answer) + repr(one.stories)
+
+
+def test_an_encoding_that_repeats_our_password():
+    def script(seen):
+        given = "authorization" in seen.headers
+        return Answer(200, {"Content-Encoding": f"x{CANARY * 3}"}, b"x") if given else BASIC
+
+    with FaultServer(script) as server:
+        _, (answer,) = many(server.host, 1)
+    assert "an encoded body" in answer.refusals[0].message and CANARY not in repr(answer)
+
+
+def test_a_secret_of_an_earlier_request_is_hidden_too():
+    """The registry repeats what its token server was shown."""
+
+    def script(seen):
+        if seen.path.startswith("/token"):
+            return token("t")
+        given = "authorization" in seen.headers
+        return (
+            Answer(403, {}, f'{{"message": "{CANARY}"}}'.encode()) if given else bearer(f"http://{server.host}/token")
+        )
+
+    with FaultServer(script) as server:
+        one, (answer,) = many(server.host, 1)
+    assert "[hidden]" in answer.refusals[0].message and CANARY not in repr(answer) + repr(one.stories)

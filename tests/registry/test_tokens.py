@@ -5,7 +5,7 @@ import json
 import pytest
 
 from transformer.registry.keychain import Credential
-from transformer.registry.tokens import TokenKey, TokenRefused, Tokens, exchange, wanted_scopes
+from transformer.registry.tokens import TokenKey, TokenRefused, Tokens, exchange, wanted_scopes, without_scopes
 from transformer.registry.transport import Request, Response, Url
 
 REALM = Url("https", "auth.test", 443, "/token")
@@ -80,6 +80,9 @@ def test_another_repository_may_be_demanded_and_only_for_pull():
         (None, 49, 50),
         ("300", 49, 50),
         (True, 49, 50),
+        (float("nan"), 49, 50),
+        (10**400, 86389, 86390),
+        (float("inf"), 86389, 86390),
     ],
 )
 def test_how_long_a_token_is_known(lifetime, known_after, gone_after):
@@ -166,3 +169,18 @@ def test_answers_without_a_token(answer):
 
 def test_an_empty_token_beside_an_access_token():
     assert exchange(KEY, Server((200, {"token": "", "access_token": "a"})), Request("GET", REALM)) == ("a", 60.0)
+
+
+@pytest.mark.parametrize(
+    ("target", "left", "demanded"),
+    [
+        ("/token", "/token", ""),
+        ("/token?a=b&c=d;e", "/token?a=b&c=d;e", ""),
+        ("/token?scope=repository:x:push&service=other", "/token?service=other", "repository:x:push"),
+        ("/token?a=b&SCOPE=x;%73cope=y", "/token?a=b", "x y"),
+        ("/token?scope", "/token", ""),
+    ],
+)
+def test_a_realms_own_scopes_are_demands(target, left, demanded):
+    url, found = without_scopes(REALM._replace(target=target))
+    assert (url.target, found) == (left, demanded)

@@ -47,11 +47,11 @@ def response(status, body=b""):
     ],
 )
 def test_what_a_registry_says(body, expected):
-    assert words(body) == expected
+    assert words(response(403, body)) == expected
 
 
 def test_the_beginning_of_something_long():
-    assert first_bytes(b"x" * 1000) == "x" * 79 + "…"
+    assert first_bytes(response(200, b"x" * 1000)) == "x" * 79 + "…"
 
 
 def test_a_message_as_people_read_it():
@@ -134,4 +134,21 @@ def test_a_token_server(status, rule):
 def test_a_registrys_words_are_no_commands(said, shown):
     import json
 
-    assert words(json.dumps({"errors": [{"message": said}]}).encode()) == shown
+    assert words(response(403, json.dumps({"errors": [{"message": said}]}).encode())) == shown
+
+
+@pytest.mark.parametrize(
+    ("body", "shown"),
+    [
+        (rb'{"errors": [{"code": "DENIED", "message": "bad password CANARY\/pw12"}]}', "DENIED: bad password [hidden]"),
+        (rb'{"message": "CANARY\u002Fpw12"}', "[hidden]"),
+        (rb'{"message": "not JSON: CANARY\/pw12"', '\'{"message": "not JSON: [hidden]"\''),
+        (b"CANARY\xff " * 30 + b"CANARY/pw12", None),
+        (b" " * 390 + b"CANARY/pw12", "'[hidden]'"),
+        (b"x" * 70 + b" CANARY/pw12", "'" + "x" * 70 + " [hidden]'"),
+    ],
+)
+def test_no_secret_gets_into_the_words_however_they_are_written(body, shown):
+    told = words(response(403, body)._replace(secrets=("CANARY/pw12",)))
+    assert "pw12" not in told and shown in (None, told)
+    assert "pw12" not in first_bytes(response(200, body)._replace(secrets=("CANARY/pw12",)))

@@ -24,11 +24,25 @@ LOCAL = STRICT - {"loopback"}
 #: For hosts that the operator has named.
 OPEN: frozenset[str] = frozenset()
 
-#: Instance metadata services outside link-local: AWS over IPv6, Alibaba Cloud; and the one that everybody knows.
-_METADATA = frozenset(ipaddress.ip_address(text) for text in ("169.254.169.254", "fd00:ec2::254", "100.100.100.200"))
+#: The metadata service that everybody knows, and those outside link-local: AWS over IPv6 (EC2, EKS), Google Cloud over
+#: IPv6, Azure's WireServer, Alibaba Cloud, Oracle Cloud (over IPv6, classic), Scaleway over IPv6.
+_METADATA = frozenset(
+    ipaddress.ip_address(text)
+    for text in """
+    169.254.169.254 fd00:ec2::254 fd00:ec2::23 fd20:ce::254 168.63.129.16 100.100.100.200 fd00:c1::a9fe:a9fe 192.0.0.192
+    fd00:42::42
+    """.split()
+)
 #: Names of the same services: judged as written, because behind a proxy nothing else of a host can be judged.
-_METADATA_NAMES = frozenset(("metadata", "metadata.google.internal", "metadata.goog", "instance-data.ec2.internal"))
+_METADATA_NAMES = frozenset(
+    """
+    metadata metadata.google.internal metadata.goog instance-data instance-data.ec2.internal metadata.tencentyun.com
+    metadata.azure.internal metadata.platformequinix.com
+    """.split()
+)
 _NAT64 = ipaddress.ip_network("64:ff9b::/96")
+#: Networks choose the prefix of their own NAT64 within this one (RFC 8215).
+_LOCAL_NAT64 = ipaddress.ip_network("64:ff9b:1::/48")
 _THIS_NETWORK = ipaddress.ip_network("0.0.0.0/8")
 
 #: Seconds of silence after which the next address of a host is tried as well (RFC 8305 §5).
@@ -57,18 +71,30 @@ def _embedded(ip: ipaddress.IPv6Address) -> ipaddress.IPv4Address | ipaddress.IP
     """The IPv4 address that an IPv6 address stands for (mapped, 6to4, NAT64), else the address itself."""
     if ip in _NAT64:
         return ipaddress.IPv4Address(int(ip) & 0xFFFFFFFF)
+    if ip in _LOCAL_NAT64:
+        return _behind_local_nat64(int(ip))
     return ip.ipv4_mapped or ip.sixtofour or ip
 
 
+def _behind_local_nat64(bits: int) -> ipaddress.IPv4Address:
+    """The last 32 bits (a prefix of 96), or where a prefix of 48 has them, around bits 64 to 71 (RFC 6052 §2.2)."""
+    return ipaddress.IPv4Address(bits & 0xFFFFFFFF or (bits >> 64 & 0xFFFF) << 16 | bits >> 40 & 0xFFFF)
+
+
 def is_loopback_name(host: str) -> bool:
-    """Whether a host is loopback as written: `localhost`, `*.localhost`, 127.0.0.0/8, `[::1]`. Asks nobody."""
+    """Whether a host is loopback as written: `localhost`, `*.localhost`, 127.0.0.0/8, `[::1]`. Asks nobody.
+
+    An address of a network that leads to loopback only by translation (6to4, NAT64) is none: it leaves this machine.
+    """
     name = host.lower()
     if name == "localhost" or name.endswith(".localhost"):
         return True
     try:
-        return kind(name.strip("[]")) == "loopback"
+        ip = ipaddress.ip_address(name.strip("[]"))
     except ValueError:
         return False
+    mapped = ip.ipv4_mapped if isinstance(ip, ipaddress.IPv6Address) else None
+    return (mapped or ip).is_loopback
 
 
 def literal_kind(host: str) -> str:
@@ -139,7 +165,7 @@ class Dialler:
                     winner[0].settimeout(timeout)
                     return winner[0]
             self._learn(host, None, race.silent())
-            raise _refused(host, port, race.failure(), timeout)
+            raise _refused(host, port, race.failure(), timeout, host in self._worked)
 
     def _wait(self, race: Race, seconds: float) -> tuple[socket.socket, str] | None:
         end = self._clock() + seconds
@@ -232,11 +258,12 @@ class Race:
         self._selector.close()
 
 
-def _refused(host: str, port: int, failure: OSError, timeout: float) -> TransportError:
+def _refused(host: str, port: int, failure: OSError, timeout: float, worked: bool) -> TransportError:
+    """`worked`: the host has taken connections before, so one that it did not take says nothing about the next."""
     place = f"{host}:{port}"
     step = "check that the registry is up and that this machine may reach it (firewall, proxy)"
     if isinstance(failure, TimeoutError):
         text = f"{place} did not accept a connection within {timeout:.3g} s"
-        return TransportError("timeout", text, step, retryable=True, connected=False)
+        return TransportError("timeout", text, step, retryable=True, connected=worked)
     reason = shorten(failure.strerror or str(failure)).lower()
     return TransportError("unreachable", f"{place}: {reason}", step, connected=False)

@@ -35,8 +35,6 @@ class Attempts:
 
         `once` gets the deadline of one request. Raises TransportError, Refused `rate-limited`, OutOfTime.
         """
-        if isinstance(gate.down, TransportError):
-            raise gate.down
         first: Response | TransportError | None = None
         for attempt in range(self._limits.attempts):
             self._refuse_long_pause(run, gate, reference)
@@ -44,7 +42,7 @@ class Attempts:
             if isinstance(outcome, Response) and outcome.status not in RETRYABLE:
                 return outcome
             first = first or outcome
-            if isinstance(outcome, TransportError) and not outcome.retryable:
+            if isinstance(outcome, TransportError) and not _worth_another(gate, outcome):
                 break
             pause = self._pause(run, gate, reference, outcome, attempt)
             if attempt + 1 == self._limits.attempts or pause >= run.remaining():
@@ -52,36 +50,39 @@ class Attempts:
             run.pause(pause)
         assert first is not None
         if isinstance(first, TransportError):
-            if not first.connected and not gate.heard:
-                gate.down = first
+            if not first.connected:
+                gate.lock(first)
             raise first
         return first
 
     def _once(self, run: Run, gate: Gate, once: Callable[[float], Response]) -> Response | TransportError:
         with gate.place(run), self._slots.place(run):
+            gate.check()  # the wait for a slot may have been long
             try:
                 response = once(run.until(self._limits.request))
             except TransportError as error:
-                gate.heard = gate.heard or error.connected
+                if error.connected:
+                    gate.hear()
                 return error
-        gate.heard = True
+        gate.hear()
         return response
 
     def _pause(
         self, run: Run, gate: Gate, reference: Reference, outcome: Response | TransportError, attempt: int
     ) -> float:
-        """Seconds to wait before the next attempt; raises Refused when the registry asks for too many."""
+        """Seconds to wait before the next attempt; raises Refused when the registry asks for too many.
+
+        What the registry asks for makes the pause longer, never shorter: `Retry-After: 0` is no leave to hammer.
+        """
         pause = self._limits.backoff(attempt, self._clocks.random)
         if isinstance(outcome, TransportError):
             return pause
-        told = retry_after(outcome.header("retry-after"), self._clocks.now())
+        told = retry_after(outcome.header("retry-after"), self._clocks.now()) or 0.0
         if outcome.status == 429:
-            gate.pause(pause if told is None else told)
-        if told is None:
-            return pause
+            gate.pause(max(pause, told))
         if told >= self._patience(run):
             raise rate_limited(reference, outcome.url.origin, outcome.status, told, self._patience(run))
-        return told
+        return max(pause, told)
 
     def _refuse_long_pause(self, run: Run, gate: Gate, reference: Reference) -> None:
         """Another image's 429 has brought a pause that is too long to wait for: no request is needed to find out."""
@@ -92,3 +93,8 @@ class Attempts:
     def _patience(self, run: Run) -> float:
         """The longest that may be waited now, in seconds."""
         return self._limits.retry_after if run.timeout is None else run.remaining()
+
+
+def _worth_another(gate: Gate, error: TransportError) -> bool:
+    """Whether a failure may pass. A host that has never said anything and lets the whole time go by will not."""
+    return error.retryable and (gate.heard or error.connected or error.rule != "timeout")

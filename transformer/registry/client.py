@@ -13,10 +13,11 @@ from typing import Any, NamedTuple
 
 from transformer.images.platform import Platform, choose
 from transformer.images.platform import parse as parse_platform
-from transformer.images.reference import Reference, is_digest, join, shorten
+from transformer.images.reference import Reference, is_digest, join
 from transformer.registry.deadline import Run
+from transformer.registry.echoes import told
 from transformer.registry.session import Reply
-from transformer.registry.transport import MANIFEST_LIMIT, Request, Url
+from transformer.registry.transport import MANIFEST_LIMIT, Request, Response, Url
 from transformer.registry.verdicts import Refused, by_status, first_bytes, refused
 
 #: All four, always: with fewer a registry answers 404, or converts and so changes the digest.
@@ -41,6 +42,14 @@ class Descriptor(NamedTuple):
     media_type: str | None
 
 
+class _Got(NamedTuple):
+    """What a GET has brought: the descriptor of the bytes, what they say, and the answer that they came in."""
+
+    descriptor: Descriptor
+    content: dict[str, Any]
+    response: Response
+
+
 class Client:
     """Lookups through `fetch`. `scope` is whose credentials may be used. Every method raises Refused or OutOfTime."""
 
@@ -59,25 +68,25 @@ class Client:
                 return Descriptor(digest, media_type)
         elif response.status not in HEAD_REFUSED:
             raise by_status(reference, reply.asked, response)
-        return self._get(run, reference, scope, response.status)[0]
+        return self._get(run, reference, scope, response.status).descriptor
 
     def child(
         self, run: Run, reference: Reference, found: Descriptor, platform: str, scope: str = "ambient"
     ) -> Descriptor:
         """What a descriptor of `reference` means on a platform: the index's child, or itself when it is no index."""
         by_digest = reference._replace(tag=None, digest=found.digest, written=join(reference.name, None, found.digest))
-        descriptor, content = self._get(run, by_digest, scope)
+        got = self._get(run, by_digest, scope)
         wanted = parse_platform(platform)
-        entries = content.get("manifests")
+        entries = got.content.get("manifests")
         if isinstance(entries, list):
             entry, offered = choose(wanted, entries)
             if entry is None:
-                raise _platform_missing(reference, wanted, offered)
-            return _from_entry(reference, entry)
-        self._check_config(run, reference, content, wanted, scope)
-        return descriptor
+                raise _platform_missing(reference, wanted, got.response, offered)
+            return _from_entry(reference, got.response, entry)
+        self._check_config(run, reference, got.content, wanted, scope)
+        return got.descriptor
 
-    def _get(self, run: Run, reference: Reference, scope: str, head: int = 0) -> tuple[Descriptor, dict[str, Any]]:
+    def _get(self, run: Run, reference: Reference, scope: str, head: int = 0) -> _Got:
         """GETs a descriptor's content and hashes it; `head` is the status that HEAD was answered."""
         request = _request("GET", reference, f"manifests/{_selector(reference)}")
         reply = self._fetch_after_head(run, reference, request, scope, head)
@@ -93,7 +102,7 @@ class Client:
             cause = f"{reply.asked.host} calls it {media_type}, but the content says {inside}"
             step = "ask the operators of the registry; nothing is pinned in doubt"
             raise refused("registry-error", reference, cause, step)
-        return Descriptor(digest, inside if inside in MEDIA_TYPES else media_type), content
+        return _Got(Descriptor(digest, inside if inside in MEDIA_TYPES else media_type), content, reply.response)
 
     def _fetch_after_head(self, run: Run, reference: Reference, request: Request, scope: str, head: int) -> Reply:
         try:
@@ -124,7 +133,7 @@ class Client:
             return
         found, offered = choose(wanted, [{"platform": here}])
         if found is None:
-            raise _platform_missing(reference, wanted, offered)
+            raise _platform_missing(reference, wanted, reply.response, offered)
 
 
 def _selector(reference: Reference) -> str:
@@ -141,7 +150,7 @@ def _request(method: str, reference: Reference, what: str) -> Request:
 def _media_type(reply: Reply) -> str | None:
     """The Content-Type without parameters, which some registries add."""
     text = (reply.response.header("content-type") or "").partition(";")[0].strip().lower()
-    return shorten(text) or None
+    return told(reply.response, text) or None
 
 
 def _refuse_schema1(reference: Reference, media_type: str | None) -> None:
@@ -157,7 +166,7 @@ def _content(reference: Reference, reply: Reply) -> dict[str, Any]:
         _refuse_schema1(reference, "application/vnd.docker.distribution.manifest.v1+json")
     if content is None or not _like_an_image(content):
         kind = _media_type(reply) or "no content type"
-        cause = f"{reply.asked.host} answered with {kind}, no image: it begins {first_bytes(reply.response.body)!r}"
+        cause = f"{reply.asked.host} answered with {kind}, no image: it begins {first_bytes(reply.response)!r}"
         step = "check the registry's address; a login page or a proxy may have answered in its place"
         raise refused("not-a-registry", reference, cause, step)
     return content
@@ -199,15 +208,15 @@ def _mismatch(reference: Reference, expected: str, found: str, host: str) -> Ref
     return refused("digest-mismatch", reference, cause, step)
 
 
-def _platform_missing(reference: Reference, wanted: Platform, offered: list[str]) -> Refused:
-    listed = shorten(", ".join(dict.fromkeys(offered)) or "none at all", 300)
+def _platform_missing(reference: Reference, wanted: Platform, response: Response, offered: list[str]) -> Refused:
+    listed = told(response, ", ".join(dict.fromkeys(offered)) or "none at all", 300)
     step = "choose one of these platforms, or an image that is built for the one you need"
     return refused("platform-missing", reference, f"there is no {wanted} image; offered: {listed}", step)
 
 
-def _from_entry(reference: Reference, entry: dict[str, Any]) -> Descriptor:
+def _from_entry(reference: Reference, response: Response, entry: dict[str, Any]) -> Descriptor:
     digest, media_type = entry.get("digest"), entry.get("mediaType")
     if not isinstance(digest, str) or not is_digest(digest):
         cause = "its index names a child without a valid digest"
         raise refused("registry-error", reference, cause, "push the image again")
-    return Descriptor(digest, shorten(media_type) if isinstance(media_type, str) else None)
+    return Descriptor(digest, told(response, media_type) if isinstance(media_type, str) else None)

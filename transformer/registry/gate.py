@@ -1,7 +1,8 @@
 """One host's door: how many may be inside, who goes first, and when everybody waits.
 
 A 429 is about the client, not about one request: it pauses the whole host and halves how many are let in. The first
-request to a host goes a moment ahead of the others, so that they already know the challenge it meets.
+request to a host goes a moment ahead of the others, so that they already know the challenge it meets. A door behind
+which nobody lives is locked, and whoever waits in front of it leaves with the reason.
 """
 
 from __future__ import annotations
@@ -28,6 +29,23 @@ class Gate:
         #: Why nothing comes from there; found out once, not by every image.
         self.down: Exception | None = None
 
+    def hear(self) -> None:
+        """Something came from behind the door, which therefore is not locked any more."""
+        self.heard, self.down = True, None
+
+    def lock(self, reason: Exception) -> None:
+        """Nobody enters from now on, those who wait included: they get the reason. Not where anything was heard."""
+        with self._changed:
+            if not self.heard:
+                self.down = reason
+                self._changed.notify_all()
+
+    def check(self) -> None:
+        """Raises the reason of a locked door."""
+        down = self.down
+        if down is not None:
+            raise down
+
     def yield_to_first(self, run: Run) -> None:
         """Lets the first caller go ahead: the others wait here until it is answered, or its head start is over."""
         if self._first_answered.is_set():
@@ -39,7 +57,7 @@ class Gate:
 
     @contextmanager
     def place(self, run: Run) -> Iterator[None]:
-        """Waits for a place inside; raises OutOfTime when the run ends first."""
+        """Waits for a place inside; raises OutOfTime when the run ends first, and the reason of a locked door."""
         self._enter(run)
         try:
             yield
@@ -73,6 +91,7 @@ class Gate:
     def _enter(self, run: Run) -> None:
         while True:
             run.check()
+            self.check()
             pause = self.paused()
             if pause > 0:
                 run.pause(pause)

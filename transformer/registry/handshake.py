@@ -15,7 +15,7 @@ from transformer.registry.challenge import Challenge, choose, parse
 from transformer.registry.hosts import Endpoint
 from transformer.registry.keychain import Credential
 from transformer.registry.realm import judge
-from transformer.registry.tokens import TokenKey, Tokens, wanted_scopes
+from transformer.registry.tokens import TokenKey, Tokens, wanted_scopes, without_scopes
 from transformer.registry.transport import Request, Response
 
 Realms = Callable[[Endpoint, Request], Response]
@@ -52,7 +52,7 @@ class Handshake:
         if challenge.scheme == "basic":
             self.authorization = self._basic()
         else:
-            self.authorization = self._bearer(challenge, wanted_scopes(self._repository))
+            self.authorization = self._bearer(challenge)
 
     def answer(self, response: Response) -> bool:
         """Sets the header by a 401; False when there is nothing new to try."""
@@ -63,10 +63,8 @@ class Handshake:
         if challenge is None or step in self._tried:
             return False
         self._tried.add(step)
-        demanded = challenge.params.get("scope", "") if step == "scope" else ""
-        scopes = wanted_scopes(self._repository, demanded)
         stale = sent.partition(" ")[2] if sent is not None and step == "again" else None
-        authorization = self._basic() if step == "basic" else self._bearer(challenge, scopes, stale)
+        authorization = self._basic() if step == "basic" else self._bearer(challenge, step == "scope", stale)
         if authorization is None or authorization == sent:
             return False
         self.authorization = authorization
@@ -83,13 +81,17 @@ class Handshake:
     def _basic(self) -> str | None:
         return self._credential.basic if self._credential is not None else None
 
-    def _bearer(self, challenge: Challenge, scopes: tuple[str, ...], stale: str | None = None) -> str | None:
+    def _bearer(self, challenge: Challenge, as_demanded: bool = False, stale: str | None = None) -> str | None:
+        """`as_demanded`: with the other repositories too for which the challenge wants a token."""
         credential, endpoint = self._credential, self._endpoint
         if credential is not None and credential.registry_token:
             return f"Bearer {credential.registry_token}"
         realm = judge(challenge.params["realm"], endpoint)
         if credential is not None and not realm.trusted:
             raise Withheld(f"kept from {shorten(realm.url.origin)}, which is another site")
-        key = TokenKey(endpoint.url.origin, realm.url, challenge.params.get("service", ""), scopes, credential)
-        request = Request("GET", realm.url, forbidden=realm.forbidden, ca_bundle=endpoint.ca_bundle)
+        url, more = without_scopes(realm.url)
+        demanded = f"{challenge.params.get('scope', '')} {more}" if as_demanded else ""
+        scopes = wanted_scopes(self._repository, demanded)
+        key = TokenKey(endpoint.url.origin, url, challenge.params.get("service", ""), scopes, credential)
+        request = Request("GET", url, forbidden=realm.forbidden, ca_bundle=endpoint.ca_bundle)
         return f"Bearer {self._tokens.get(key, lambda wanted: self._ask_realm(endpoint, wanted), request, stale)}"

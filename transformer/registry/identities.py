@@ -7,10 +7,11 @@ has worked is remembered, so that the next request begins with it. Sends nothing
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
 from transformer.images.reference import shorten
+from transformer.registry.echoes import of_header
 from transformer.registry.keychain import ANONYMOUS, Credential, Keychain, Wanted
 from transformer.registry.tokens import TokenRefused
 from transformer.registry.transport import Request, Response
@@ -46,10 +47,26 @@ class Visit:
         self.left: list[str] = []
         self.rejected: set[tuple[str, ...]] = set()
         self.asked_deferred = False
-        #: Whoever the host has seen in this visit.
-        self.shown: list[Credential] = []
+        #: Whatever secret the host may have seen in this visit, as keys.
+        self.secrets: dict[str, None] = {}
         #: What the request met when it carried no header at all.
         self.bare: Response | None = None
+
+    def show(self, credential: Credential | None) -> None:
+        """The host or its token server is about to see this."""
+        if credential is not None:
+            found = (*credential.secret[1:], *of_header(credential.basic or ""))
+            self.secrets.update(dict.fromkeys(found))
+
+    def cut_off(self, credential: Credential | None, reason: str) -> None:
+        """No answer came when this was to be shown."""
+        label = credential.source if credential is not None else ANONYMOUS
+        self.steps.append(Step(label, "no answer", sent=False, anonymous=credential is None))
+        self.problems.append(reason)
+
+    def unheard(self) -> str:
+        """What had become of credentials when the answer failed to come, as a message's part; "" when nothing."""
+        return "; ".join(f"{step.label}: {step.outcome}" for step in self.steps if not step.anonymous)
 
     def answered(self, credential: Credential | None, sent: bool) -> None:
         """The registry has answered, and `sent` says whether it had asked for this credential."""
@@ -194,22 +211,14 @@ def status_of(came: Came) -> int:
 def why(came: Came) -> str:
     """For people: the status, whose, and what was said with it."""
     response, of = (came.response, " from the token server") if isinstance(came, TokenRefused) else (came, "")
-    said = words(response.body)
+    said = words(response)
     return f"HTTP {response.status}{of}" + (f": {said}" if said else "")
 
 
-def redacted(came: Came, shown: Iterable[Credential]) -> Came:
-    """An error answer without the credentials, should they be echoed: what a registry says is shown to people."""
-    response = came.response if isinstance(came, TokenRefused) else came
-    if response.status < 300 or not response.body:
-        return came
-    body = response.body
-    for credential in shown:
-        for secret in (*credential.secret[1:], (credential.basic or "").partition(" ")[2]):
-            if len(secret) > 3:  # shorter ones would take the words apart and hide nothing
-                body = body.replace(secret.encode(), b"(hidden)")
-    response = response._replace(body=body)
-    return TokenRefused(response, came.reason) if isinstance(came, TokenRefused) else response
+def veiled(response: Response, visit: Visit) -> Response:
+    """The same answer, with every secret that was shown in this visit to be kept out of messages (echoes.py)."""
+    visit.secrets.update(dict.fromkeys(response.secrets))
+    return response._replace(secrets=tuple(visit.secrets))
 
 
 def rank(came: Came) -> int:

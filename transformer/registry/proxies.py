@@ -2,8 +2,9 @@
 
     HTTPS_PROXY=http://user:password@proxy.example.com:3128 NO_PROXY=10.0.0.0/8,.svc,registry.example.com:5000
 
-Pure: speaks to no proxy (tunnels.py). ALL_PROXY is not read, because Go does not read it either. Source: the
-documentation of golang.org/x/net/http/httpproxy.
+Pure: speaks to no proxy (tunnels.py). ALL_PROXY is not read, because Go does not read it either. One difference is
+meant: `*.localhost` never leaves this machine (addresses.py), as it is asked over plain http. Source: the documentation
+of golang.org/x/net/http/httpproxy.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ from __future__ import annotations
 import ipaddress
 from collections.abc import Mapping
 from typing import NamedTuple
-from urllib.parse import unquote, urlsplit
+from urllib.parse import unquote_to_bytes, urlsplit
 
 from transformer.images.reference import shorten
 from transformer.registry.addresses import is_loopback_name
@@ -93,27 +94,41 @@ def _exception(entry: str) -> _Exception:
     address = _network(host.strip("[]"))
     if address is not None:
         return _Exception(network=address, port=port)
-    if host.startswith("*."):
-        host = host[1:]
+    host = _ascii(host.removeprefix("*") if host.startswith("*.") else host)
     # A leading dot leaves the domain itself out; without one it is meant together with everything below it.
     return _Exception(host, "", None, port) if host.startswith(".") else _Exception(f".{host}", host, None, port)
 
 
 def _with_port(entry: str) -> tuple[str, int | None]:
-    """`host:port` in two. More than one colon outside brackets is an IPv6 address without a port."""
+    """`host:port` in two; no digits mean any port. More than one colon outside brackets is IPv6 without a port."""
     host, colon, port = entry.rpartition(":")
     bare = host.startswith("[") and host.endswith("]") or ":" not in host
-    if colon and host and bare and port.isascii() and port.isdigit():
-        return host, int(port[:6])
+    if colon and host and bare and (not port or (port.isascii() and port.isdigit())):
+        return host, int(port[:6]) if port else None
     return entry, None
 
 
-def _network(text: str) -> Network | None:
-    """An address or a CIDR; None for anything else."""
+def _ascii(host: str) -> str:
+    """A name as it stands in URLs: registry.bücher.example is registry.xn--bcher-kva.example there."""
     try:
-        return ipaddress.ip_network(text, strict=False)
+        return ".".join(label if label.isascii() else label.encode("idna").decode() for label in host.split("."))
+    except UnicodeError:
+        return host
+
+
+def _network(text: str) -> Network | None:
+    """An address or a CIDR; None for anything else. What is mapped into IPv6 is IPv4."""
+    _, slash, bits = text.partition("/")
+    if slash and not (bits.isascii() and bits.isdigit()):  # a netmask, which only Python reads
+        return None
+    try:
+        network = ipaddress.ip_network(text, strict=False)
     except ValueError:
         return None
+    mapped = network.network_address.ipv4_mapped if isinstance(network, ipaddress.IPv6Network) else None
+    return (
+        network if mapped is None or network.prefixlen < 96 else ipaddress.ip_network((mapped, network.prefixlen - 96))
+    )
 
 
 def _in(host: str, network: Network) -> bool:
@@ -137,17 +152,17 @@ def _read(variable: str, value: str) -> Proxy:
         text = value if "://" in value else f"http://{value}"
         parts = urlsplit(text)
         user, at, place = parts.netloc.rpartition("@")
-        url = parse_url(f"{parts.scheme}://{place}")
+        return Proxy(parse_url(f"{parts.scheme}://{place}"), variable, _basic(user) if at else None)
     except ValueError:
         raise _unusable(variable, value) from None  # the cause may quote the password
-    return Proxy(url, variable, _basic(user) if at else None)
 
 
 def _basic(user: str) -> str:
     from base64 import b64encode
 
-    name, _, password = user.partition(":")
-    return "Basic " + b64encode(f"{unquote(name)}:{unquote(password)}".encode()).decode()
+    # Bytes, because the environment and %-escapes hold any; what is no text reaches the proxy as it was written.
+    name, _, password = (unquote_to_bytes(part) for part in user.encode(errors="surrogateescape").partition(b":"))
+    return "Basic " + b64encode(name + b":" + password).decode()
 
 
 def _unusable(variable: str, value: str) -> TransportError:

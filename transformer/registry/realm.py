@@ -20,9 +20,13 @@ KNOWN_PAIRS = frozenset((("registry-1.docker.io", "auth.docker.io"), ("registry.
 SHARED_SUFFIXES = frozenset(
     """
     a.run.app appspot.com azurecontainer.io azurecr.cn azurecr.io azurecr.us azurewebsites.net cloudapp.net
-    cluster.local svc.cluster.local duckdns.org fly.dev gcr.io github.io gitlab.io herokuapp.com lambda-url.on.aws
-    netlify.app ngrok-free.app ngrok.app ngrok.io nip.io onrender.com pages.dev pkg.dev readthedocs.io run.app sslip.io
-    vercel.app web.app workers.dev
+    cloudsmith.io cluster.local codeberg.page container-registry.com ddns.net deno.dev duckdns.org dynv6.net
+    dyndns.org eu.org firebaseapp.com fly.dev gcr.io gitbook.io github.dev github.io gitlab.io gitpod.io glitch.me
+    herokuapp.com hf.space hopto.org jfrog.io koyeb.app lambda-url.on.aws localhost.run loca.lt lhr.life myfritz.net
+    netlify.app ngrok-free.app ngrok-free.dev ngrok.app ngrok.dev ngrok.io ngrok.pro nip.io no-ip.org onrender.com
+    pages.dev pkg.dev readthedocs.io repl.co replit.app replit.dev run.app serveo.net sslip.io
+    surge.sh svc.cluster.local synology.me traefik.me trycloudflare.com ts.net up.railway.app us.com vercel.app web.app
+    workers.dev xip.io zapto.org
     """.split()
 )
 #: Under these, customers have names at several depths: here two names are one site only when they are equal.
@@ -39,6 +43,15 @@ _COUNTRY_SECOND_LEVELS = frozenset(
     """
     ac ad co com ed edu firm gen go gob gouv gov govt gv id in ind info lg ltd me mil muni my ne net nhs nic nom or
     org plc police sch web
+    """.split()
+)
+#: In Japan a domain may lie below a place: shop.city.kyoto.jp and bank.city.kyoto.jp are two sites.
+_JAPANESE_REGIONS = frozenset(
+    """
+    aichi akita aomori chiba ehime fukui fukuoka fukushima gifu gunma hiroshima hokkaido hyogo ibaraki ishikawa iwate
+    kagawa kagoshima kanagawa kawasaki kitakyushu kobe kochi kumamoto kyoto mie miyagi miyazaki nagano nagasaki nagoya
+    nara niigata oita okayama okinawa osaka saga saitama sapporo sendai shiga shimane shizuoka tochigi tokushima tokyo
+    tottori toyama wakayama yamagata yamaguchi yamanashi yokohama
     """.split()
 )
 
@@ -91,9 +104,16 @@ def _site(host: str) -> str | None:
     if any(".".join(labels[-size:]) in CLOUDS for size in range(len(labels), 1, -1)):
         return None
     known = next((size for size in range(len(labels), 1, -1) if ".".join(labels[-size:]) in SHARED_SUFFIXES), 1)
-    if known == 1 and len(labels) > 1 and len(labels[-1]) == 2 and labels[-2] in _COUNTRY_SECOND_LEVELS:
-        known = 2
+    if known == 1 and len(labels) > 1:
+        known = _public_levels(labels)
     return ".".join(labels[-known - 1 :]) if len(labels) > known else None
+
+
+def _public_levels(labels: list[str]) -> int:
+    """How many labels at the end of a name are a country's and not an owner's."""
+    if labels[-1] == "jp" and labels[-2] in _JAPANESE_REGIONS:
+        return 3
+    return 2 if len(labels[-1]) == 2 and labels[-2] in _COUNTRY_SECOND_LEVELS else 1
 
 
 def _is_address(host: str) -> bool:

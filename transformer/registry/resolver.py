@@ -106,6 +106,7 @@ class RegistryResolver:
         finally:
             run.close()
             self._watch.cut_all()
+            session.close()
             wire.close()
         return {question: answers.get(question) or _unanswered(question, self._timeout) for question in distinct}
 

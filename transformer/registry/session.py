@@ -15,12 +15,14 @@ from transformer.images.reference import Reference
 from transformer.registry.attempts import Attempts, Clocks
 from transformer.registry.challenge import Challenge
 from transformer.registry.deadline import Run
+from transformer.registry.echoes import hide, sent
 from transformer.registry.flight import Flights
 from transformer.registry.gate import Gate
 from transformer.registry.handshake import Handshake, Realms, Withheld, challenge_of
 from transformer.registry.hosts import Endpoint, Hosts
-from transformer.registry.identities import REFUSED, Came, Identities, Key, Visit, final, rank, redacted, status_of, why
+from transformer.registry.identities import REFUSED, Came, Identities, Key, Visit, final, rank, status_of, veiled, why
 from transformer.registry.keychain import ANONYMOUS, Credential, Keychain, KeychainError, Wanted
+from transformer.registry.logins import Login, Logins
 from transformer.registry.redirects import follow
 from transformer.registry.retry import Limits
 from transformer.registry.tokens import TokenRefused, Tokens
@@ -84,6 +86,7 @@ class Session:
         self._jobs, self._limits, self._clocks = jobs, limits, clocks
         self._attempts = Attempts(limits, clocks, Gate(jobs, 0.0, clocks.clock))
         self._tokens = Tokens(clocks.clock)
+        self._logins = Logins(limits.connect)
         self._flights: Flights[None] = Flights(keep=False)
         self._lock = threading.Lock()
         self._known: dict[str, _Host] = {}
@@ -96,6 +99,7 @@ class Session:
         `scope` (see scope_of) says whose pull secrets may be used. Any status comes back, those worth a retry after the
         last attempt. Raises Refused, OutOfTime.
         """
+        visit = Visit()
         try:
             host = self._host(reference.registry)
             if host.down is not None:
@@ -104,9 +108,9 @@ class Session:
             url = endpoint.url._replace(target=request.url.target)
             request = request._replace(url=url, forbidden=endpoint.forbidden, ca_bundle=endpoint.ca_bundle)
             wanted = _wanted(reference, scope)._replace(left=run.remaining(), post=self._post(run, host, reference))
-            return self._authorised(_Call(run, host, reference, request, wanted, Visit()))
+            return self._authorised(_Call(run, host, reference, request, wanted, visit))
         except TransportError as error:
-            raise by_transport(reference, error) from error
+            raise by_transport(reference, error, visit.unheard(), tuple(visit.secrets)) from error
 
     def scope_of(self, reference: Reference, scope: str) -> str:
         """The scope within which lookups of a reference are shared: `ambient` unless pull secrets match it."""
@@ -121,6 +125,10 @@ class Session:
     def stories(self) -> dict[Key, str]:
         """By (host, repository, scope): which credentials were tried, and what came of each."""
         return self._identities.stories()
+
+    def close(self) -> None:
+        """The caller leaves: ends the programs that sources of credentials have started."""
+        self._keychain.close()
 
     def _host(self, registry: str) -> _Host:
         with self._lock:
@@ -140,10 +148,12 @@ class Session:
             try:
                 came, sent = self._as(call, credential)
             except Withheld as reason:
-                visit.withheld(credential or Credential(ANONYMOUS), str(reason))
+                visit.withheld(credential or Credential(ANONYMOUS), hide(str(reason), visit.secrets))
                 continue
-            visit.shown += () if credential is None else (credential,)
-            came = redacted(came, visit.shown)
+            except (TransportError, Refused) as error:
+                self._cut_off(call, credential, error)
+                raise
+            came = _veiled(came, visit)
             if isinstance(came, Response) and came.status not in REFUSED:
                 visit.answered(credential, sent)
                 self._identities.settle(call.wanted, credential if sent else None, visit)
@@ -157,6 +167,12 @@ class Session:
         assert best is not None  # anonymous is always tried
         return self._refusal(call, best)
 
+    def _cut_off(self, call: _Call, credential: Credential | None, error: TransportError | Refused) -> None:
+        """No answer: what became of the credentials is kept, when the host had asked for any."""
+        if call.host.challenge is not None:
+            call.visit.cut_off(credential, hide(str(error), call.visit.secrets))
+            self._identities.give_up(call.wanted, call.visit)
+
     def _refusal(self, call: _Call, best: Came) -> Reply:
         """The answer when nobody was let in."""
         asked = call.host.asked(call.visit)
@@ -169,6 +185,7 @@ class Session:
     def _as(self, call: _Call, credential: Credential | None) -> tuple[Came, bool]:
         """What comes of a request as one identity, and whether that was shown at all. Raises Withheld."""
         host, visit, request = call.host, call.visit, call.request
+        visit.show(credential)
         if credential is None and visit.bare is not None and host.challenge is not None:
             if host.challenge.scheme == "basic":  # then a request without any header was the anonymous one
                 return visit.bare, False
@@ -232,9 +249,7 @@ class Session:
     def _knock(self, call: _Call, request: Request) -> Response:
         host = call.host
         try:
-            response = self._attempts.send(
-                call.run, host.gate, call.reference, lambda until: self._follow(host.endpoint, request, until)
-            )
+            response = self._sent(call, request)
             self._learn(host, request, response)
             return response
         except TransportError as error:
@@ -243,6 +258,17 @@ class Session:
             raise
         finally:
             host.gate.answered()
+
+    def _sent(self, call: _Call, request: Request) -> Response:
+        def send() -> Response:
+            return self._attempts.send(
+                call.run, call.host.gate, call.reference, lambda until: self._follow(call.host.endpoint, request, until)
+            )
+
+        if not dict(request.headers).get("Authorization", "").startswith("Basic "):
+            return send()
+        # One repository may have a login of its own; that two refuse it says that it is wrong.
+        return self._logins.send(call.run, Login(request.url, sent(request)), call.reference.repository, 2, send)
 
     def _follow(self, endpoint: Endpoint, request: Request, until: float) -> Response:
         try:
@@ -271,7 +297,8 @@ class Session:
             if not handshake.answer(response):
                 return Reply(response, asked)
         except TokenRefused as error:
-            raise token_refused(reference, asked, error.response.url.origin, error.response, error.reason) from error
+            answer = veiled(error.response, call.visit)
+            raise token_refused(reference, asked, answer.url.origin, answer, error.reason) from error
         request = call.request._replace(url=url, forbidden=there.forbidden)
         request = request.with_header("Authorization", handshake.authorization)
         response = self._attempts.send(
@@ -280,14 +307,20 @@ class Session:
             reference,
             lambda until: follow(self._transport, there, request, until, self._limits.redirects),
         )
-        return Reply(response, asked)
+        return Reply(veiled(response, call.visit), asked)
 
     def _realms(self, run: Run, reference: Reference) -> Realms:
         def ask(endpoint: Endpoint, request: Request) -> Response:
             """One exchange with a token server: retried like anything else, never redirected."""
-            return self._attempts.send(
-                run, self._door(request.url.origin), reference, lambda until: self._ask_realm(endpoint, request, until)
-            )
+            door = self._door(request.url.origin)
+
+            def send() -> Response:
+                return self._attempts.send(
+                    run, door, reference, lambda until: self._ask_realm(endpoint, request, until)
+                )
+
+            login = Login(request.url, sent(request))
+            return self._logins.send(run, login, "", 1, send) if login.secrets else send()
 
         return ask
 
@@ -311,3 +344,9 @@ class Session:
 
 def _wanted(reference: Reference, scope: str) -> Wanted:
     return Wanted(reference.registry, reference.repository, scope)
+
+
+def _veiled(came: Came, visit: Visit) -> Came:
+    if isinstance(came, TokenRefused):
+        return TokenRefused(veiled(came.response, visit), came.reason)
+    return veiled(came, visit)

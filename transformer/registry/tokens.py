@@ -11,7 +11,7 @@ import re
 import threading
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
-from urllib.parse import urlencode
+from urllib.parse import unquote_plus, urlencode
 
 from transformer.registry.flight import Flights
 from transformer.registry.keychain import Credential
@@ -20,6 +20,8 @@ from transformer.registry.transport import ERROR_LIMIT, Request, Response, Url
 CLIENT_ID = "pindown"
 #: Seconds: what the specification says when nothing is said, which is also the least that we believe.
 DEFAULT_LIFETIME = 60.0
+#: Seconds: no token is believed to live longer.
+LONGEST_LIFETIME = 86400.0
 #: Seconds: a token this close to its end is renewed first.
 RENEW_EARLY = 10.0
 #: What a token server answers that does not know the POST form of the exchange.
@@ -68,7 +70,7 @@ class Tokens:
                 return known
             token, lifetime = exchange(key, send, request)
             with self._lock:
-                self._known[key] = (token, self._clock() + max(lifetime, DEFAULT_LIFETIME) - RENEW_EARLY)
+                self._known[key] = (token, self._clock() + lifetime - RENEW_EARLY)
             return token
 
         return self._current(key, stale) or self._flights.do(key, fetch)
@@ -77,6 +79,21 @@ class Tokens:
         with self._lock:
             token, end = self._known.get(key, ("", 0.0))
         return token if token and token != stale and self._clock() < end else None
+
+
+def without_scopes(realm: Url) -> tuple[Url, str]:
+    """A realm without the scopes in its own query, and those: they are demands, like a challenge's."""
+    path, mark, query = realm.target.partition("?")
+    kept, demanded = [], []
+    for part in re.split("[&;]", query):
+        name, _, value = part.partition("=")
+        if unquote_plus(name).strip().lower() == "scope":
+            demanded.append(unquote_plus(value))
+        else:
+            kept.append(part)
+    if not demanded:
+        return realm, ""
+    return realm._replace(target=path + (mark if kept else "") + "&".join(kept)), " ".join(demanded)
 
 
 def wanted_scopes(repository: str, demanded: str = "") -> tuple[str, ...]:
@@ -136,4 +153,5 @@ def _read(response: Response) -> tuple[str, float]:
     lifetime = answer.get("expires_in")
     if isinstance(lifetime, bool) or not isinstance(lifetime, int | float):
         lifetime = DEFAULT_LIFETIME
-    return token, float(lifetime)
+    # In this order neither NaN nor a number that no float can hold gets through.
+    return token, float(min(LONGEST_LIFETIME, max(DEFAULT_LIFETIME, lifetime)))

@@ -105,6 +105,8 @@ class Response(NamedTuple):
     headers: Mapping[str, tuple[str, ...]]
     body: bytes
     url: Url
+    #: What went out with the request and is nobody's business: see echoes.py.
+    secrets: tuple[str, ...] = ()
 
     def header(self, name: str) -> str | None:
         """The first value of a header, None when it is absent."""

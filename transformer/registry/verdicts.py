@@ -1,7 +1,7 @@
 """From an answer that is no answer to a Refusal: the rule id, a sentence, and the next step.
 
 Read at night in somebody else's log: each sentence names the reference, the host, the HTTP status and what the registry
-said, printable and short. No credential, no URL query, no raw byte of an answer gets in here.
+said, printable and short. No credential, no URL query, no raw byte of an answer gets in here (echoes.py).
 """
 
 from __future__ import annotations
@@ -11,8 +11,9 @@ from typing import Any, NamedTuple
 
 from transformer.images.reference import Reference, shorten
 from transformer.policy.questions import Refusal
+from transformer.registry.echoes import hide, told
 from transformer.registry.keychain import ANONYMOUS
-from transformer.registry.transport import Response, TransportError
+from transformer.registry.transport import ERROR_LIMIT, Response, TransportError
 
 _RATE_HELP = "wait, log in (a credential raises the limit), or pull through a mirror"
 
@@ -37,7 +38,7 @@ def by_status(reference: Reference, asked: Asked, response: Response, earlier: s
     """The verdict on a status other than 200. `earlier` is what HEAD was answered, when that differs."""
     status = response.status
     rule, cause, step = _JUDGED.get(status, ("registry-error", "no usable answer", _ERROR_HELP))
-    said = words(response.body)
+    said = words(response)
     details = [f"HTTP {status} from {asked.host}"]
     if earlier:
         details.append(earlier)
@@ -49,10 +50,12 @@ def by_status(reference: Reference, asked: Asked, response: Response, earlier: s
     return Refused(Refusal(rule, f"{place(reference)}: {cause} ({'; '.join(details)})", step), status)
 
 
-def by_transport(reference: Reference, error: TransportError, earlier: str = "") -> Refused:
-    """The verdict when there was no answer at all."""
+def by_transport(
+    reference: Reference, error: TransportError, earlier: str = "", secrets: tuple[str, ...] = ()
+) -> Refused:
+    """The verdict when there was no answer at all; `secrets` had been sent by then."""
     tail = f" ({earlier})" if earlier else ""
-    return Refused(Refusal(error.rule, f"{place(reference)}: {error}{tail}", error.help))
+    return Refused(Refusal(error.rule, f"{place(reference)}: {hide(str(error), secrets)}{tail}", error.help))
 
 
 def refused(rule: str, reference: Reference, cause: str, step: str) -> Refused:
@@ -71,8 +74,8 @@ def token_refused(reference: Reference, asked: Asked, realm: str, response: Resp
     """The token server said no; its words are not about the image."""
     status = response.status
     rule = {401: "no-permission", 403: "no-permission", 429: "rate-limited"}.get(status, "registry-error")
-    said = reason or words(response.body)
-    cause = f"the token server {shorten(realm)} of {asked.host} gave no token (HTTP {status}"
+    said = reason or words(response)
+    cause = f"the token server {told(response, realm)} of {asked.host} gave no token (HTTP {status}"
     cause += f"; {said}" if said else ""
     cause += f"; asked as {asked.source})"
     step = _RATE_HELP if status == 429 else f"check the credential for {shorten(asked.registry)}, or try again later"
@@ -84,25 +87,26 @@ def place(reference: Reference) -> str:
     return shorten(reference.canonical, 300)
 
 
-def words(body: bytes) -> str:
+def words(response: Response) -> str:
     """What a registry says in an error body: its code and message, or the first words of the body; "" when nothing."""
-    if not body:
+    if not response.body:
         return ""
     try:
-        parsed: Any = json.loads(body)
+        parsed: Any = json.loads(response.body)
     except (ValueError, RecursionError):
-        return repr(first_bytes(body))
+        return repr(first_bytes(response))
     errors = parsed.get("errors") if isinstance(parsed, dict) else None
     first = errors[0] if isinstance(errors, list) and errors else parsed
     if not isinstance(first, dict):
         return ""
     texts = (first.get("code"), first.get("message") or first.get("details") or first.get("error"))
-    return ": ".join(shorten(text, 160) for text in texts if isinstance(text, str) and text)
+    return ": ".join(told(response, text, 160) for text in texts if isinstance(text, str) and text)
 
 
-def first_bytes(body: bytes) -> str:
+def first_bytes(response: Response) -> str:
     """The beginning of something unexpected, at most 80 characters, printable."""
-    return shorten(" ".join(body[:400].decode("utf-8", "replace").split()), 80)
+    clean = hide(response.body[:ERROR_LIMIT].decode("utf-8", "replace"), response.secrets)
+    return shorten(" ".join(clean[:400].split()), 80)
 
 
 def _span(seconds: float) -> str:

@@ -14,64 +14,24 @@ from http.client import HTTPException
 from typing import Any
 
 import urllib3
-from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.exceptions import HTTPError, ProtocolError, SSLError, TimeoutError
-from urllib3.util.ssltransport import SSLTransport
 
 from transformer import __version__
 from transformer.images.reference import shorten
 from transformer.registry.addresses import OPEN, Dialler, literal_kind
 from transformer.registry.certificates import Certificates
+from transformer.registry.connections import DoubleTlsConnection, Manners, OutOfStep, PlainConnection, TlsConnection
 from transformer.registry.deadline import Watch
-from transformer.registry.echoes import hide
+from transformer.registry.echoes import sent
 from transformer.registry.proxies import Proxies, Proxy
 from transformer.registry.transport import ERROR_LIMIT, ForbiddenAddress, Request, Response, TransportError, Url
 from transformer.registry.tunnels import encrypt, failed, refused, tunnel
 
 _CHUNK = 64 * 1024
+_ENCODINGS = ("br", "compress", "deflate", "gzip", "zstd")
 _TLS_HELP = "give the registry's CA (registries: [{host: …, caBundle: FILE}]); for plain http, mark it insecure"
 
 PoolKey = tuple[str, str, int, frozenset[str], str | None, Proxy | None]
-Dial = Callable[[float], socket.socket]
-
-
-class _Watched:
-    """What the connection classes share: our own dialling, and every socket attached to the watch."""
-
-    def __init__(self, *args: Any, dial: Dial, watch: Watch, **rest: Any) -> None:
-        self._dial, self._watch = dial, watch
-        super().__init__(*args, **rest)
-
-    def _new_conn(self) -> socket.socket:
-        return self._dial(self.timeout)  # type: ignore[attr-defined]
-
-    def request(self, *args: Any, **rest: Any) -> None:
-        sock = self.sock  # type: ignore[attr-defined]
-        if sock is not None:
-            self._watch.attach(getattr(sock, "socket", sock))
-        super().request(*args, **rest)  # type: ignore[misc]
-
-
-class _PlainConnection(_Watched, HTTPConnection):
-    pass
-
-
-class _TlsConnection(_Watched, HTTPSConnection):
-    pass
-
-
-class _DoubleTlsConnection(_TlsConnection):
-    """TLS to the registry inside the TLS to a proxy."""
-
-    def connect(self) -> None:
-        sock, context = self._new_conn(), self.ssl_context
-        assert context is not None and isinstance(sock, ssl.SSLSocket)
-        try:
-            self.sock = SSLTransport(sock, context, server_hostname=self.host.strip("[]"))
-        except BaseException:
-            sock.close()
-            raise
-        self.is_verified = True  # our contexts always check the name
 
 
 class Wire:
@@ -89,13 +49,13 @@ class Wire:
         self._watch, self._dialler, self._clock, self._connections = watch, dialler, clock, connections
         self._proxies, self._certificates = proxies or Proxies({}), certificates or Certificates({}, ())
         self._lock = threading.Lock()
-        self._pools: dict[PoolKey, urllib3.HTTPConnectionPool] = {}
+        self._pools: dict[PoolKey, tuple[urllib3.HTTPConnectionPool, Manners]] = {}
         self.sent = 0
 
     def send(self, request: Request, deadline: float) -> Response:
         """One request, one answer, both before `deadline` (time of the clock). Raises TransportError."""
         proxy = self._route(request)
-        pool = self._pool(request, proxy)
+        pool, manners = self._pool(request, proxy)
         with self._lock:
             self.sent += 1
         place = request.url.origin + (f" through the proxy {proxy.place}" if proxy is not None else "")
@@ -104,7 +64,7 @@ class Wire:
         try:
             raw = self._ask(pool, request, proxy, deadline)
             heard = True
-            response = _finish(raw, request, proxy)
+            response = _finish(raw, request, proxy, manners)
         except TransportError as error:
             if self._watch.end():
                 raise _late(place, request.method, heard) from error
@@ -124,7 +84,8 @@ class Wire:
         """Closes idle connections; the next request opens new ones."""
         with self._lock:
             pools, self._pools = list(self._pools.values()), {}
-        for pool in pools:
+        for pool, manners in pools:
+            manners.close()
             pool.close()
 
     def _ask(
@@ -154,28 +115,29 @@ class Wire:
             raise ForbiddenAddress(request.url.host, request.url.host.strip("[]"), found)
         return proxy
 
-    def _pool(self, request: Request, proxy: Proxy | None) -> urllib3.HTTPConnectionPool:
+    def _pool(self, request: Request, proxy: Proxy | None) -> tuple[urllib3.HTTPConnectionPool, Manners]:
         url = request.url
         key = (url.scheme, url.host, url.port, request.forbidden, request.ca_bundle, proxy)
         with self._lock:
-            pool = self._pools.get(key)
-            if pool is None:
-                pool = self._pools[key] = self._make_pool(request, proxy)
-            return pool
+            found = self._pools.get(key)
+            if found is None:
+                manners = Manners(self._clock)
+                found = self._pools[key] = (self._make_pool(request, proxy, manners), manners)
+            return found
 
-    def _make_pool(self, request: Request, proxy: Proxy | None) -> urllib3.HTTPConnectionPool:
+    def _make_pool(self, request: Request, proxy: Proxy | None, manners: Manners) -> urllib3.HTTPConnectionPool:
         url = request.url
-        options: dict[str, Any] = {"maxsize": self._connections, "watch": self._watch}
+        options: dict[str, Any] = {"maxsize": self._connections + 1, "watch": self._watch, "manners": manners}
         options["dial"] = lambda timeout: self._dial(request, proxy, timeout)
         pool: urllib3.HTTPConnectionPool
         if url.scheme == "https":
             context = self._certificates.context(url, request.ca_bundle)
             pool = urllib3.HTTPSConnectionPool(url.host, url.port, ssl_context=context, **options)
             layered = proxy is not None and proxy.url.scheme == "https"
-            pool.ConnectionCls = _DoubleTlsConnection if layered else _TlsConnection
+            pool.ConnectionCls = DoubleTlsConnection if layered else TlsConnection
         else:
             pool = urllib3.HTTPConnectionPool(url.host, url.port, **options)
-            pool.ConnectionCls = _PlainConnection
+            pool.ConnectionCls = PlainConnection
         return pool
 
     def _dial(self, request: Request, proxy: Proxy | None, timeout: float) -> socket.socket:
@@ -206,23 +168,27 @@ def _forwarded(request: Request, proxy: Proxy | None) -> tuple[str, dict[str, st
     return f"http://{url.origin}{url.target}", headers
 
 
-def _finish(raw: urllib3.BaseHTTPResponse, request: Request, proxy: Proxy | None) -> Response:
-    """The rest of the answer; the connection goes back to its pool."""
+def _finish(raw: urllib3.BaseHTTPResponse, request: Request, proxy: Proxy | None, manners: Manners) -> Response:
+    """The rest of the answer, if it is one to this request; the connection goes back to its pool."""
     try:
         if proxy is not None and raw.status == 407:
             raise refused(proxy, request.url, 407)
-        # http.client wants the answer to a HEAD read as well before its connection serves another thread.
-        body = _read(raw, request) if request.method != "HEAD" else raw.read()
-        raw.release_conn()
+        manners.judge(raw)
+        body = b""
+        if request.method != "HEAD":
+            body = _read(raw, request)
+            raw.release_conn()
+        elif not manners.rests(raw):
+            raw.read()  # http.client wants this answer read as well before its connection serves another thread
+            raw.release_conn()
     except BaseException:
         raw.close()
         raise
     headers: dict[str, tuple[str, ...]] = {}
     for name, value in raw.headers.iteritems():
         headers[name.lower()] = (*headers.get(name.lower(), ()), value)
-    if raw.status != 200 or raw.headers.get("content-type", "").lower().startswith("text/"):
-        body = hide(request, body)
-    return Response(raw.status, headers, body, request.url)
+    secrets = sent(request, _forwarded(request, proxy)[1].get("Proxy-Authorization"))
+    return Response(raw.status, headers, body, request.url, secrets)
 
 
 def _read(raw: urllib3.BaseHTTPResponse, request: Request) -> bytes:
@@ -234,7 +200,8 @@ def _read(raw: urllib3.BaseHTTPResponse, request: Request) -> bytes:
         if not good:
             raw.close()
             return b""
-        text = f"{request.url.origin} sent an encoded body ({shorten(encoding, 20)}), although identity was asked for"
+        kind = encoding if encoding in _ENCODINGS else "of an unknown kind"
+        text = f"{request.url.origin} sent an encoded body ({kind}), although identity was asked for"
         step = "a proxy in between may compress; digests need the bytes as stored"
         raise TransportError("registry-error", text, step)
     chunks: list[bytes] = []
@@ -275,6 +242,7 @@ def _explain(place: str, error: Exception, doubts: str) -> TransportError:
     if tls is not None and not isinstance(tls, ssl.SSLEOFError | ssl.SSLZeroReturnError):
         reason = shorten(tls.reason or "handshake failed").lower().replace("_", " ")
         return TransportError("tls", f"{place}: no TLS connection: {reason}", _TLS_HELP, connected=False)
+    # What cannot be sent was found before (connections.py): a ValueError is about what was read.
     if not isinstance(error, HTTPError | HTTPException | OSError | ValueError):
         raise error
     inner = error.args[1] if isinstance(error, ProtocolError) and len(error.args) > 1 else (tls or error)
@@ -282,6 +250,9 @@ def _explain(place: str, error: Exception, doubts: str) -> TransportError:
         text = f"{place} broke off the connection before the answer was complete"
         step = "try again; a proxy or load balancer may cut answers"
         return TransportError("registry-error", text, step, retryable=True)
+    if isinstance(inner, OutOfStep):
+        text = f"{place} sends more than it is asked for, so that its answers do not fit the requests"
+        return TransportError("registry-error", text, "ask its operators: HEAD has no body", retryable=True)
     text = f"{place} sent no proper HTTP ({type(inner).__name__})"
     return TransportError("registry-error", text, "is this the registry's address?")
 

@@ -36,7 +36,7 @@ def run(references: Sequence[str], flags: Mapping[str, Any], environ: Mapping[st
         error = _error(text, decision)
         failed = failed or error is not None
         told.append(
-            _json(text, plan, decision, error)
+            _json(text, plan, decision, error, job, stories)
             if job.settings.format == "json"
             else _block(text, plan, decision, error, job, stories)
         )
@@ -60,7 +60,7 @@ def _error(text: str, decision: Decision | None) -> Refusal | None:
     return decision.refusals[0] if decision is not None and decision.refusals else None
 
 
-def _json(text: str, plan: Plan, decision: Decision | None, error: Refusal | None) -> str:
+def _json(text: str, plan: Plan, decision: Decision | None, error: Refusal | None, job: Job, stories: Stories) -> str:
     image = plan.reference
     return jsonlines.line(
         {
@@ -70,6 +70,7 @@ def _json(text: str, plan: Plan, decision: Decision | None, error: Refusal | Non
             "action": plan.action if image else None,
             "rule": plan.rule if image else None,
             "candidates": [{"reference": one, "role": role, "rule": rule} for one, role, rule in _candidates(plan)],
+            "credentials": [{"registry": host, "chain": chain} for host, chain in _credentials(plan, job, stories)],
             "written": None if decision is None or error else decision.text,
             "error": None if error is None else {"code": error.rule, "message": error.message},
         }

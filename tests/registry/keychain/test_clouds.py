@@ -211,3 +211,9 @@ def test_the_end_of_the_run_is_no_failure():
 )
 def test_ghcr(environ, expected):
     assert Clouds(environ).resolve(Wanted("ghcr.io", "a")) == expected
+
+
+def test_a_token_that_is_no_text():
+    cloud = Cloud("Cloud", "", re.compile("cloud.test"), lambda *_: Credential("Cloud", "user", "\udc80"))
+    with pytest.raises(KeychainError, match="no valid text"):
+        Clouds({}, [cloud]).resolve(Wanted("cloud.test", "a"))

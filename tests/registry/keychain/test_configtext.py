@@ -221,3 +221,24 @@ def test_any_bytes_are_a_config_or_a_keychain_error(content):
         parse(content, PLACE)
     except KeychainError as error:
         assert str(error).startswith(PLACE)
+
+
+def test_of_two_keys_for_one_host_the_exact_one_counts():
+    wrong, right = {"auth": auth("wrong", "x")}, {"auth": auth("right", "x")}
+    for written in ("https://registry.test/v1/other", "https://registry.test", "registry.test/v1/", "Registry.test"):
+        for auths in ({written: wrong, "registry.test": right}, {"registry.test": right, written: wrong}):
+            assert user_of({"auths": auths}) == ("right", "x")
+    auths = {"docker.io": wrong, "https://index.docker.io/v1/": right}
+    assert user_of({"auths": auths}, "docker.io") == ("right", "x")
+    assert user_of({"auths": {"https://registry.test": right, "http://registry.test": wrong}}) == ("right", "x")
+
+
+def test_the_key_is_told_as_it_is_written():
+    found = lookup({"auths": {"https://index.docker.io/v1/": {"auth": auth("user", "x")}}}, "docker.io")
+    assert found.source == f"{PLACE} (key https://index.docker.io/v1/)"
+
+
+@pytest.mark.parametrize("entry", ['{"username": "u", "password": "\\ud800"}', '{"identitytoken": "\\ud800x"}'])
+def test_a_secret_that_is_no_text_is_the_files_fault(entry):
+    with pytest.raises(KeychainError, match="no valid text"):
+        lookup(f'{{"auths": {{"registry.test": {entry}}}}}'.encode())

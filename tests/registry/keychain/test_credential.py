@@ -8,7 +8,7 @@ import pytest
 
 from transformer.policy.questions import HostCredential, PullSecret
 from transformer.registry.keychain import Credential, KeychainError, Wanted
-from transformer.registry.keychain.credential import canonical
+from transformer.registry.keychain.credential import canonical, usable
 
 CANARY = "canary-4711"
 
@@ -53,3 +53,23 @@ def test_what_is_not_docker_hub(host):
 def test_where_no_registry_can_be_asked():
     with pytest.raises(KeychainError):
         Wanted("registry.test", "a").post("/oauth2/exchange", b"")
+
+
+@pytest.mark.parametrize("field", ["username", "password", "identity_token", "registry_token"])
+def test_a_secret_that_is_no_text(field):
+    credential = Credential("config.json", "user")._replace(**{field: "\ud800x"})
+    with pytest.raises(KeychainError, match=r"config\.json: what is stored there is no valid text") as caught:
+        usable(credential)
+    assert "ud800" not in str(caught.value) and caught.value.__cause__ is None
+
+
+@pytest.mark.parametrize("token", ["a\r\nX: y", "a b", "tök", "a\n"])
+def test_a_registry_token_that_no_header_can_carry(token):
+    with pytest.raises(KeychainError, match=r"config\.json: its registry token holds characters") as caught:
+        usable(Credential("config.json", registry_token=token))
+    assert token not in str(caught.value)
+
+
+def test_credentials_that_can_be_sent():
+    for credential in (Credential("x", "user", "pä ss\n"), Credential("x", registry_token="a.b-c_d=")):
+        assert usable(credential) is credential

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import sys
+import threading
 import time
 import traceback
 
@@ -266,3 +267,35 @@ def test_nothing_is_run_before_it_is_wanted(tmp_path, helper, helpers):
     helpers(STORE).about(Wanted("registry.test", "a"))
     assert asked(tmp_path) == []
     assert os.path.exists(tmp_path / "bin")
+
+
+@pytest.mark.parametrize("user", ["user", "<token>"])
+def test_a_secret_that_is_no_text(helper, helpers, user):
+    helper(says(ServerURL="x", Username=user, Secret="\ud800"))
+    with pytest.raises(KeychainError, match="helper test: what is stored there is no valid text"):
+        resolve(helpers(STORE))
+
+
+def test_who_leaves_ends_the_helpers_with_their_children(tmp_path, helper, helpers):
+    started = tmp_path / "started"
+    helper(
+        f"import subprocess, time\nchild = subprocess.Popen(['/bin/sleep', '60'])\n"
+        f"open({str(started)!r}, 'w').write(f'{{os.getpid()}} {{child.pid}} ')\ntime.sleep(60)"
+    )
+    source, caught = helpers(STORE), []
+
+    def work():
+        try:
+            resolve(source)
+        except KeychainError as error:
+            caught.append(error)
+
+    thread = threading.Thread(target=work, daemon=True)
+    thread.start()
+    while not (started.exists() and started.read_text().endswith(" ")):
+        time.sleep(0.01)
+    source.close()
+    thread.join(5)
+    assert not thread.is_alive() and "signal 9" in str(caught[0])
+    for process in started.read_text().split():
+        assert not running(int(process))

@@ -171,3 +171,9 @@ def test_a_bomb_of_aliases_is_no_config():
     lines = ["a0: &a0 [x, x]"] + [f"a{n}: &a{n} [*a{n - 1}, *a{n - 1}]" for n in range(1, 40)]
     with pytest.raises(KeychainError, match="no Secret of type"):
         secret_config("\n".join(lines).encode(), "bomb.yaml")
+
+
+def test_a_variable_that_is_no_text():
+    with pytest.raises(KeychainError, match="REG_PASSWORD: what is stored there is no valid text") as caught:
+        resolve([VARIABLES], environ={**ENVIRON, "REG_PASSWORD": "\udc80x"})
+    assert caught.value.explicit

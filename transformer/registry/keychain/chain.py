@@ -7,7 +7,7 @@ a public image never waits for a helper. A source that fails is a sentence, neve
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import NamedTuple
 
 from transformer.policy.questions import HostCredential, PullSecret
@@ -30,8 +30,10 @@ class Found(NamedTuple):
 class Keychain:
     """Sources in the order in which they are tried, within each of the two moments."""
 
-    def __init__(self, sources: Sequence[Source] = ()) -> None:
+    def __init__(self, sources: Sequence[Source] = (), close: Callable[[], None] = lambda: None) -> None:
         self._sources = tuple(sources)
+        #: Ends what the sources have started and nobody waits for any more.
+        self.close = close
 
     def at_once(self, wanted: Wanted) -> Found:
         """What can be had at once. Never raises."""
@@ -96,12 +98,14 @@ def ambient_keychain(
 
     environ = os.environ if environ is None else environ
     files = documents(environ)
+    helpers = Helpers(files, environ)
     return Keychain(
         (
             PolicyCredentials(credentials, environ),
             ConfigFiles(files),
-            Helpers(files, environ),
+            helpers,
             PullSecrets(scopes),
             Clouds(environ),
-        )
+        ),
+        helpers.close,
     )

@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 from transformer.images.reference import shorten
 from transformer.registry.deadline import OutOfTime
-from transformer.registry.keychain.credential import Credential, KeychainError, NoIdentity, Wanted
+from transformer.registry.keychain.credential import Credential, KeychainError, NoIdentity, Wanted, usable
 from transformer.registry.keychain.once import Once
 
 _AWS_SITES = r"amazonaws\.com|amazonaws\.com\.cn|amazonaws\.eu|on\.aws|on\.amazonwebservices\.com\.cn"
@@ -68,7 +68,8 @@ class Clouds:
             raise KeychainError(known)
         _silence()
         try:
-            return cloud.obtain(match, wanted, self._environ)
+            found = cloud.obtain(match, wanted, self._environ)
+            return None if found is None else usable(found)
         except ImportError:
             text = f"{cloud.name} needs the extra {cloud.extra}: pip install 'pindown[{cloud.extra}]'"
             raise KeychainError(text) from None

@@ -12,9 +12,11 @@ import json
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
-from transformer.images.reference import shorten
-from transformer.registry.keychain.credential import FILE_LIMIT, Credential, KeychainError, canonical
+from transformer.images.reference import DOCKER_HUB, shorten
+from transformer.registry.keychain.credential import FILE_LIMIT, Credential, KeychainError, canonical, usable
 
+#: Under which Docker stores the login of Docker Hub.
+HUB_URL = "https://index.docker.io/v1/"
 _FIELDS = ("auth", "username", "password", "identitytoken", "registrytoken")
 
 
@@ -62,7 +64,7 @@ def credential(place: str, key: str, entry: Any) -> Credential | None:
         username, password = _decode(place, key, texts["auth"])
     source = f"{place} (key {shorten(key)})"
     found = Credential(source, username, password, texts["identitytoken"], texts["registrytoken"])
-    return found if any(found.secret) else None
+    return usable(found) if any(found.secret) else None
 
 
 def find(config: DockerConfig, place: str, host: str, repository: str) -> Credential | None:
@@ -70,7 +72,7 @@ def find(config: DockerConfig, place: str, host: str, repository: str) -> Creden
     index = _index(config.auths)
     name = f"{canonical(host)}/{repository}"
     while True:
-        found = credential(place, name, index[name]) if name in index else None
+        found = credential(place, *index[name]) if name in index else None
         if found is not None:
             return found
         name, slash, _ = name.rpartition("/")
@@ -86,14 +88,20 @@ def normalise(key: str) -> str:
     return canonical(host) + (f"/{path}" if path else "")
 
 
-def _index(auths: Mapping[str, Any]) -> dict[str, Any]:
-    """The entries under normalised keys; of two spellings of one key the first that is not empty counts."""
-    index: dict[str, Any] = {}
-    for key, entry in auths.items():
+def _index(auths: Mapping[str, Any]) -> dict[str, tuple[str, Any]]:
+    """(key as written, entry) under normalised keys. Of several spellings of one key the exact one counts, else the
+    first; empty entries give way to others."""
+    index: dict[str, tuple[str, Any]] = {}
+    for key, entry in sorted(auths.items(), key=lambda item: not _exact(item[0])):
         name = normalise(key)
-        if not index.get(name):
-            index[name] = entry
+        if name not in index or not index[name][1]:
+            index[name] = (key, entry)
     return index
+
+
+def _exact(key: str) -> bool:
+    name = normalise(key)
+    return key == (HUB_URL if name == DOCKER_HUB else name)
 
 
 def _json(content: bytes, place: str) -> Any:

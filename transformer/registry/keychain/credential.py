@@ -6,6 +6,7 @@ Pure values. How sources are put in order is chain.py.
 from __future__ import annotations
 
 import base64
+import re
 from collections.abc import Callable, Sequence
 from typing import NamedTuple, Protocol
 
@@ -18,6 +19,7 @@ AMBIENT = "ambient"
 HUB_ALIASES = frozenset((DOCKER_HUB, "index.docker.io", "registry-1.docker.io"))
 #: Bytes of any file or text that holds credentials.
 FILE_LIMIT = 1024 * 1024
+_TOKEN = re.compile(r"[\x21-\x7e]+")
 
 
 class Credential(NamedTuple):
@@ -56,6 +58,18 @@ class KeychainError(Exception):
     def __init__(self, message: str, *, explicit: bool = False) -> None:
         self.explicit = explicit
         super().__init__(message)
+
+
+def usable(credential: Credential) -> Credential:
+    """The credential, when it can be sent at all; KeychainError names its source otherwise."""
+    try:
+        for text in credential.secret:
+            text.encode()
+    except UnicodeEncodeError:
+        raise KeychainError(f"{credential.source}: what is stored there is no valid text") from None
+    if credential.registry_token and _TOKEN.fullmatch(credential.registry_token) is None:
+        raise KeychainError(f"{credential.source}: its registry token holds characters that no header can carry")
+    return credential
 
 
 class NoIdentity(KeychainError):

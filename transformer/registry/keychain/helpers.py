@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 import re
+import threading
 import time
 from collections.abc import Mapping, Sequence
 from functools import partial
@@ -16,7 +17,8 @@ from typing import TYPE_CHECKING, Any
 
 from transformer.images.reference import DOCKER_HUB, shorten
 from transformer.registry.keychain.configfiles import ConfigDocument
-from transformer.registry.keychain.credential import Credential, KeychainError, Wanted, canonical
+from transformer.registry.keychain.configtext import HUB_URL
+from transformer.registry.keychain.credential import Credential, KeychainError, Wanted, canonical, usable
 from transformer.registry.keychain.once import Once
 
 if TYPE_CHECKING:
@@ -26,8 +28,6 @@ if TYPE_CHECKING:
 PATIENCE = 10.0
 #: Bytes that it may print.
 OUTPUT_LIMIT = 64 * 1024
-#: Under which Docker stores the login of Docker Hub.
-HUB_URL = "https://index.docker.io/v1/"
 #: The user name that says: the secret is an identity token.
 TOKEN_USER = "<token>"
 
@@ -42,7 +42,7 @@ class Helpers:
 
     def __init__(self, documents: Sequence[ConfigDocument], environ: Mapping[str, str], patience: float = PATIENCE):
         self._documents, self._environ, self._patience = tuple(documents), environ, patience
-        self._once = Once()
+        self._once, self._running = Once(), _Running()
 
     def about(self, wanted: Wanted) -> str:
         """See Source."""
@@ -63,6 +63,10 @@ class Helpers:
         if problem is not None and not found:
             raise problem
         return found
+
+    def close(self) -> None:
+        """Ends whatever is still running: its caller does not wait any more."""
+        self._running.end()
 
     def _named(self, host: str) -> list[tuple[str, str]]:
         """Helpers with the place that names them: each document's own for the host, else its store."""
@@ -89,7 +93,8 @@ class Helpers:
         host = canonical(wanted.host)
         # Less than the run has left: the process ends with the run, and would leave the helper behind.
         patience = min(self._patience, max(wanted.left - 0.5, 0.1))
-        status, output = _run(path, program, HUB_URL if host == DOCKER_HUB else host, self._environ, patience)
+        url = HUB_URL if host == DOCKER_HUB else host
+        status, output = _run(path, program, url, self._environ, patience, self._running)
         return _read(status, output, program, f"helper {name}")
 
 
@@ -111,33 +116,66 @@ def _read(status: int, output: bytes, program: str, source: str) -> Credential |
     if not secret:
         return None
     if username == TOKEN_USER:
-        return Credential(source, identity_token=secret)
-    return Credential(source, username, secret)
+        return usable(Credential(source, identity_token=secret))
+    return usable(Credential(source, username, secret))
 
 
-def _run(path: str, program: str, url: str, environ: Mapping[str, str], patience: float) -> tuple[int, bytes]:
+class _Running:
+    """The helpers that run at the moment, each the head of a process group."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._processes: list[subprocess.Popen[bytes]] = []
+
+    def start(self, path: str, environ: Mapping[str, str]) -> subprocess.Popen[bytes]:
+        """Starts one, in a group of its own; raises OSError, ValueError."""
+        import subprocess
+
+        with self._lock:  # so that `end` misses none
+            process = subprocess.Popen(
+                [path, "get"],
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.DEVNULL,
+                env=dict(environ),
+                start_new_session=True,
+            )
+            self._processes.append(process)
+            return process
+
+    def over(self, process: subprocess.Popen[bytes]) -> None:
+        """It has ended and was waited for: from now on its number may be somebody else's."""
+        with self._lock:
+            self._processes.remove(process)
+
+    def end(self) -> None:
+        """Kills them all, with what they have started; does not wait for one that is about to start for ever."""
+        held = self._lock.acquire(timeout=0.5)
+        for process in list(self._processes):
+            if process.returncode is None:
+                _kill(process)
+        if held:
+            self._lock.release()
+
+
+def _run(
+    path: str, program: str, url: str, environ: Mapping[str, str], patience: float, running: _Running
+) -> tuple[int, bytes]:
     """(exit status, stdout). Kills the whole group when it is late or prints too much."""
-    import signal
-    import subprocess
-
     try:
-        process = subprocess.Popen(
-            [path, "get"],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.DEVNULL,
-            env=dict(environ),
-            start_new_session=True,
-        )
+        process = running.start(path, environ)
     except (OSError, ValueError) as error:
         reason = (isinstance(error, OSError) and error.strerror) or "its environment is unusable"
         raise KeychainError(f"{program} cannot be started: {reason}") from None
-    with process:
-        try:
-            return _converse(process, url, time.monotonic() + patience, program, patience)
-        except BaseException:
-            _kill(process, signal.SIGKILL)
-            raise
+    try:
+        with process:
+            try:
+                return _converse(process, url, time.monotonic() + patience, program, patience)
+            except BaseException:
+                _kill(process)
+                raise
+    finally:
+        running.over(process)
 
 
 def _converse(
@@ -180,8 +218,10 @@ def _late(program: str, patience: float) -> KeychainError:
     return KeychainError(f"{program} gave no answer within {patience:.0f} s and was ended")
 
 
-def _kill(process: subprocess.Popen[bytes], signal: int) -> None:
+def _kill(process: subprocess.Popen[bytes]) -> None:
+    import signal
+
     try:
-        os.killpg(process.pid, signal)
+        os.killpg(process.pid, signal.SIGKILL)
     except OSError:
         process.kill()

@@ -14,7 +14,7 @@ from typing import Any
 from transformer.images.reference import shorten
 from transformer.policy.questions import HostCredential
 from transformer.registry.keychain.configfiles import ConfigDocument, file_document, home_of, place_of, read_file
-from transformer.registry.keychain.credential import FILE_LIMIT, Credential, KeychainError, Wanted, canonical
+from transformer.registry.keychain.credential import FILE_LIMIT, Credential, KeychainError, Wanted, canonical, usable
 from transformer.registry.keychain.pullsecrets import matching, secret_entries
 
 #: Types of Secrets with the key that holds the config.
@@ -75,7 +75,7 @@ class PolicyCredentials:
                 raise KeychainError(f"{key}: the environment has no {shorten(name, 60)}")
             values.append(value)
         source = f"the policy's variables {shorten(row.username_env or '', 60)}, {shorten(row.password_env or '', 60)}"
-        return Credential(source, *values)
+        return usable(Credential(source, *values))
 
     def _from_secret(self, path: str, wanted: Wanted) -> list[Credential]:
         place = place_of(path, self._home)
