@@ -81,7 +81,8 @@ def test_help_names_every_command(run_pindown):
         (["render", "--of", "x"], "there is no option '--of'"),
         (["--zzzzzz"], "there is no option '--zzzzzz'; what begins with - and is no option comes after --; pindown -h"),
         (["-"], "unexpected argument '-' (stdin is read without it)"),
-        (["--offline", "render", "x"], "the options come after the command: pindown render"),
+        (["--offline", "rendr"], "unexpected argument 'rendr'"),
+        (["--policy", "render"], "render"),  # the option's value, not a command
         (["render", "--policy"], "expected one argument"),
         (["render", "--format", "jsn"], "invalid choice: 'jsn'"),
         (["render", "--on-error", "ignore"], "invalid choice"),
@@ -352,3 +353,18 @@ def test_a_second_policy_word_beats_the_first(run_pindown, tmp_path, nginx):
     assert b"warning[offline]" in run_pindown(stdin=sent, cwd=tmp_path).stderr
     assert b"error[offline]" in run_pindown(["--on-error", "fail"], stdin=sent, cwd=tmp_path).stderr
     assert b"@sha256:" in run_pindown(stdin=sent, cwd=tmp_path, env={"PINDOWN_OFFLINE": "0"}).stdout
+
+
+@pytest.mark.parametrize(
+    "args",
+    [
+        ["list", "--offline", "--format", "json", "-"],
+        ["--offline", "list", "--format", "json"],
+        ["--format", "json", "--offline", "list", "-"],
+        ["--format=json", "list", "--offline"],
+        ["--report", "list", "--format", "json", "list"],
+    ],
+)
+def test_options_may_stand_before_the_command(run_pindown, args):
+    ran = run_pindown(args, pod("a:1").encode())
+    assert (ran.returncode, b'"value":"a:1"' in ran.stdout) == (0, True)

@@ -44,9 +44,10 @@ def main(argv: Sequence[str]) -> int:
         from transformer.surfaces import stream
 
         return stream.legacy(argv[0], _flags(_parser("pindown", None).parse_args(argv[1:])), os.environ)
-    name = argv[0] if argv and not argv[0].startswith("-") else None
-    if name is None:
+    at = _command_at(argv)
+    if at is None:
         return _bare(argv)
+    name, argv = argv[at], [argv[at], *argv[:at], *argv[at + 1 :]]
     command = COMMANDS.get(name)
     if command is None:
         raise UsageError(_unknown(name))
@@ -131,6 +132,22 @@ def _bare(argv: Sequence[str]) -> int:
         parser.print_help(sys.stderr)
         return EXIT_USAGE
     return stream.bare(_flags(_parser("pindown", None).parse_args(argv)) if argv else {}, os.environ)
+
+
+def _command_at(argv: Sequence[str]) -> int | None:
+    """Where the command stands: the first word, or behind options the first that is one and no option's value."""
+    if argv and not argv[0].startswith("-"):
+        return 0
+    for at, word in enumerate(argv):
+        if word == "--":
+            break
+        if word in COMMANDS:
+            try:
+                _parser("pindown", None).parse_args(argv[:at])
+            except UsageError:
+                continue
+            return at
+    return None
 
 
 def _is_legacy_plugin(argv: Sequence[str]) -> bool:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, NoReturn
 
 from transformer import __version__
@@ -12,9 +12,7 @@ from transformer.images.reference import shorten
 
 
 class Parser(argparse.ArgumentParser):
-    """An ArgumentParser that raises UsageError, names the option that was meant, and knows the `commands`."""
-
-    commands: Collection[str] = ()
+    """An ArgumentParser that raises UsageError and names the option that was meant."""
 
     def parse_args(  # type: ignore[override]
         self, args: Sequence[str] | None = None, namespace: argparse.Namespace | None = None
@@ -31,8 +29,6 @@ class Parser(argparse.ArgumentParser):
 
     def _unknown(self, word: str) -> str:
         if not word.startswith("-") or word == "-":
-            if word in self.commands:
-                return f"the options come after the command: {self.prog} {word} …"
             hint = " (stdin is read without it)" if word == "-" else ""
             return f"unexpected argument {shorten(word)!r}{hint}"
         from difflib import get_close_matches  # 6 ms that only a mistake costs
@@ -52,7 +48,6 @@ def parser(prog: str, about: str | None, commands: Mapping[str, str] | None) -> 
     made = Parser(
         prog, description=about, epilog=epilog, allow_abbrev=False, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    made.commands = commands or ()
     add = made.add_argument
     add("--policy", metavar="FILE", help="the operator's policy (PINDOWN_POLICY)")
     add("--set", action="append", metavar="NAME=VALUE", help="give a policy variable its value (PINDOWN_VAR_<NAME>)")
