@@ -93,7 +93,7 @@ def ambient_keychain(
 ) -> Keychain:
     """Everything that an environment has (this process's by default), with a policy's credentials and pull secrets."""
     from transformer.registry.keychain.clouds import Clouds
-    from transformer.registry.keychain.helpers import Helpers
+    from transformer.registry.keychain.programs import Helpers
     from transformer.registry.keychain.policyfile import PolicyCredentials
 
     environ = os.environ if environ is None else environ

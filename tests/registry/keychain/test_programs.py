@@ -13,7 +13,7 @@ import pytest
 
 from transformer.registry.keychain import Credential, KeychainError, Wanted
 from transformer.registry.keychain.configfiles import documents
-from transformer.registry.keychain.helpers import PATIENCE, Helpers
+from transformer.registry.keychain.programs import PATIENCE, Helpers
 
 CANARY = "canary-4711"
 
