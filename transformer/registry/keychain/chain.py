@@ -93,8 +93,8 @@ def ambient_keychain(
 ) -> Keychain:
     """Everything that an environment has (this process's by default), with a policy's credentials and pull secrets."""
     from transformer.registry.keychain.clouds import Clouds
-    from transformer.registry.keychain.programs import Helpers
     from transformer.registry.keychain.policyfile import PolicyCredentials
+    from transformer.registry.keychain.programs import Helpers
 
     environ = os.environ if environ is None else environ
     files = documents(environ)
