@@ -9,10 +9,11 @@ from __future__ import annotations
 import os
 import threading
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 
 from transformer.images.reference import shorten
 from transformer.registry.keychain.configtext import DockerConfig, find, parse
-from transformer.registry.keychain.credential import FILE_LIMIT, Credential, KeychainError, Wanted
+from transformer.registry.keychain.credential import FILE_LIMIT, Credential, KeychainError, Wanted, collected
 
 
 class ConfigDocument:
@@ -72,19 +73,7 @@ class ConfigFiles:
 
     def resolve(self, wanted: Wanted) -> list[Credential]:
         """See Source. A file that cannot be read counts only when no other has an answer."""
-        found: list[Credential] = []
-        problem: KeychainError | None = None
-        for document in self._documents:
-            try:
-                credential = document.find(wanted.host, wanted.repository)
-            except KeychainError as error:
-                problem = problem or error
-                continue
-            if credential is not None:
-                found.append(credential)
-        if problem is not None and not found:
-            raise problem
-        return found
+        return collected(partial(document.find, wanted.host, wanted.repository) for document in self._documents)
 
 
 def file_document(path: str, home: str, *, explicit: bool = False, flat: bool = False) -> ConfigDocument:

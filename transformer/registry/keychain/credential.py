@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import base64
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import NamedTuple, Protocol
 
 from transformer.images.reference import DOCKER_HUB
@@ -120,3 +120,20 @@ def canonical(host: str) -> str:
     """A host as it is compared: lower case, Docker Hub under its one name."""
     host = host.lower()
     return DOCKER_HUB if host in HUB_ALIASES else host
+
+
+def collected(attempts: Iterable[Callable[[], Credential | None]]) -> list[Credential]:
+    """What several places answer, in their order; one that cannot be read counts only when no other has an answer."""
+    found: list[Credential] = []
+    problem: KeychainError | None = None
+    for attempt in attempts:
+        try:
+            credential = attempt()
+        except KeychainError as error:
+            problem = problem or error
+            continue
+        if credential is not None:
+            found.append(credential)
+    if problem is not None and not found:
+        raise problem
+    return found

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 from transformer.images.reference import DOCKER_HUB, shorten
 from transformer.registry.keychain.configfiles import ConfigDocument
 from transformer.registry.keychain.configtext import HUB_URL
-from transformer.registry.keychain.credential import Credential, KeychainError, Wanted, canonical, usable
+from transformer.registry.keychain.credential import Credential, KeychainError, Wanted, canonical, collected, usable
 from transformer.registry.keychain.once import Once
 
 if TYPE_CHECKING:
@@ -50,19 +50,11 @@ class Helpers:
 
     def resolve(self, wanted: Wanted) -> list[Credential]:
         """See Source. A broken helper counts only when no other has an answer."""
-        found: list[Credential] = []
-        problem: KeychainError | None = None
-        for name, place in self._named(wanted.host):
-            try:
-                credential = self._once.get((name, canonical(wanted.host)), partial(self._ask, name, place, wanted))
-            except KeychainError as error:
-                problem = problem or error
-                continue
-            if credential is not None:
-                found.append(credential)
-        if problem is not None and not found:
-            raise problem
-        return found
+        host = canonical(wanted.host)
+        return collected(
+            partial(self._once.get, (name, host), partial(self._ask, name, place, wanted))
+            for name, place in self._named(wanted.host)
+        )
 
     def close(self) -> None:
         """Ends whatever is still running: its caller does not wait any more."""

@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Mapping, Sequence
+from functools import partial
 from typing import Any
 
 from transformer.images import pullkeys
 from transformer.images.reference import shorten
 from transformer.policy.questions import PullSecret
 from transformer.registry.keychain.configtext import credential, parse
-from transformer.registry.keychain.credential import AMBIENT, Credential, KeychainError, Wanted
+from transformer.registry.keychain.credential import AMBIENT, Credential, KeychainError, Wanted, collected
 
 
 class PullSecrets:
@@ -79,16 +80,4 @@ def secret_entries(config: str, place: str) -> list[tuple[str, str, Any]]:
 def matching(entries: Sequence[tuple[str, str, Any]], host: str, repository: str) -> list[Credential]:
     """The credentials for a repository, in the order of pullkeys.select."""
     chosen = [entries[index] for index in pullkeys.select([entry[0] for entry in entries], host, repository)]
-    found: list[Credential] = []
-    problem: KeychainError | None = None
-    for key, place, entry in chosen:
-        try:
-            one = credential(place, key, entry)
-        except KeychainError as error:
-            problem = problem or error
-            continue
-        if one is not None:
-            found.append(one)
-    if problem is not None and not found:
-        raise problem
-    return found
+    return collected(partial(credential, place, key, entry) for key, place, entry in chosen)
