@@ -104,7 +104,7 @@ def test_metadata(built):
     assert metadata["License-Expression"] == "Apache-2.0" and len(licenses) == 1
     assert "pindown = transformer.cli:run" in scripts
     required = {re.split(r"[^\w.-]", line)[0] for line in metadata.get_all("Requires-Dist") if "extra ==" not in line}
-    assert required == {"gitpython", "jsonschema", "pyyaml", "ruamel-yaml", "urllib3"}
+    assert required == {"gitpython", "google-re2", "jsonschema", "pyyaml", "ruamel-yaml", "tomli-w", "urllib3"}
 
 
 def test_versions_are_told_once():

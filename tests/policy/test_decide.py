@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import pytest
+from hypothesis import HealthCheck, example, given, settings
+from hypothesis import strategies as st
 
 from tests.policy.test_load import HEAD, spec
-from transformer.errors import WARNABLE
+from tests.policy.test_mirrors import IMAGES, ROWS, policy
+from transformer.errors import WARNABLE, PolicyError
 from transformer.images.reference import is_digest, parse
 from transformer.policy.decide import Decision, decide
 from transformer.policy.load import load
+from transformer.policy.model import Pin
 from transformer.policy.plan import Planner
 from transformer.policy.questions import Answer, Missing, Refusal, Resolved
 
@@ -16,6 +20,11 @@ OLD = "sha256:" + "a" * 64
 NEW = "sha256:" + "b" * 64
 
 MIRROR = "mirrors: [{source: docker.io, locations: [{to: m.test/hub}, {to: n.test}]%s}]"
+#: For a tag the path is as in MIRROR, for a digest it is another one.
+REWRITE = """\
+mirrors:
+- source: docker.io
+  locations: [{to: m.test, rewrite: {^: hub/}, when: tag}, {to: m.test/new, rewrite: {^library/: ""}, when: digest}]"""
 KEEP = "images: [{match: docker.io, action: keep, reason: built here}]"
 
 
@@ -98,6 +107,7 @@ PINNED = [
         f"m.test/b:v-1@{NEW}",
         "m.test/b",
     ),
+    (REWRITE, "nginx:1.25", Resolved(NEW, chosen=0), f"m.test/new/nginx:1.25@{NEW}", "m.test/new/nginx"),
     (MIRROR % ", write: source", "nginx:1.25", Resolved(NEW, chosen=0), f"nginx:1.25@{NEW}", None),
     (MIRROR % ", fallback: source", "nginx:1.25", Resolved(NEW), f"nginx:1.25@{NEW}", None),
     (MIRROR % ", resolveAt: mirror", "nginx:1", Resolved(NEW, chosen=0), None, "m.test/hub/library/nginx"),
@@ -134,6 +144,8 @@ MAPPED = [
     (MIRROR % "", "nginx:1.25", "mine", "m.test/hub/library/nginx:1.25"),
     (MIRROR % "" + "\npin: {style: tag}", "nginx:1.25", None, "m.test/hub/library/nginx:1.25"),
     (MIRROR % "" + "\npin: {style: tag}", f"nginx@{OLD}", None, f"m.test/hub/library/nginx@{OLD}"),
+    (REWRITE + "\n" + KEEP, "nginx:1.25", None, "m.test/hub/library/nginx:1.25"),
+    (REWRITE + "\npin: {style: tag}", "nginx:1.25", None, "m.test/hub/library/nginx:1.25"),
     (MIRROR % ", verify: none", f"nginx:1@{OLD}", None, f"m.test/hub/library/nginx:1@{OLD}"),
 ]
 
@@ -291,3 +303,57 @@ def test_never_silently_unpinned():
                     if made.outcome == "refused":
                         assert made.text == image
     assert count > 500
+
+
+@pytest.mark.parametrize(
+    ("text", "image", "answer", "keep", "rule"),
+    [
+        ("", "nginx", Resolved(NEW), None, None),
+        (MIRROR % "", "nginx", Resolved(NEW, chosen=1), None, "mirrors[0].locations[1]"),
+        (MIRROR % ", write: source", "nginx", Resolved(NEW, chosen=1), None, None),
+        (MIRROR % ", fallback: source", "nginx", Resolved(NEW), None, None),
+        (MIRROR % "", "nginx", None, "mine", "mirrors[0].locations[0]"),
+        (MIRROR % ", write: source", "nginx", None, "mine", None),
+        (MIRROR % "", "nginx", Missing((refusal("timeout"),)), None, None),
+        ("onError: warn\n" + MIRROR % "", "nginx", Missing((refusal("timeout"),)), None, None),
+    ],
+)
+def test_the_location_whose_name_is_written_is_told(text, image, answer, keep, rule):
+    made = decision(text, image, answer, keep)
+    assert (made.location.rule if made.location else None) == rule
+
+
+def written(planner: Planner, text: str, keep: str | None, chosen: int) -> Decision:
+    """What becomes of a text where the location with its own name, or else one of them, serves what is asked for."""
+    plan = planner.plan(text, keep)
+    if plan.question is None:
+        return decide(plan, None)
+    here = plan.reference.written_name if plan.reference else ""
+    names = [one.reference.written_name for one in plan.locations]
+    at = (names.index(here) if here in names else min(chosen, len(names) - 1)) if names else None
+    return decide(plan, Resolved(plan.question.source.digest or NEW, chosen=at))
+
+
+@settings(max_examples=600, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@given(
+    ROWS,
+    IMAGES,
+    st.builds(
+        Pin,
+        style=st.sampled_from(["tag-and-digest", "digest", "tag"]),
+        existing=st.sampled_from(["keep", "verify", "refresh"]),
+    ),
+    st.sampled_from([None, "mine"]),
+    st.integers(0, 2),
+)
+@example({"*": [("m.test/{name}-{tag}", "all")]}, "q.io/a:1", Pin(style="digest"), None, 0)
+@example({"q.io": [("q.io", {"^": "p/"})]}, "q.io/a:1", Pin(), None, 0)
+def test_whatever_the_policy_is_what_was_written_stays(rows, image, pin, keep, chosen):
+    try:
+        planner = Planner(policy(*((source, *places) for source, places in rows.items()))._replace(pin=pin))
+    except PolicyError:
+        return
+    first = written(planner, image, keep, chosen)
+    if first.outcome != "refused":
+        second = written(planner, first.text, keep, chosen)
+        assert (second.outcome, second.text) == ("kept", first.text)

@@ -11,7 +11,17 @@ import pytest
 from transformer.errors import EXIT_USAGE, PolicyError
 from transformer.kube.paths import parse as parse_path
 from transformer.policy.load import from_function_config, load
-from transformer.policy.model import FieldRule, ImageRule, Location, Mirror, Pin, Policy, RegistryRule
+from transformer.policy.model import (
+    FieldRule,
+    ImageRule,
+    Location,
+    Mirror,
+    MirrorSource,
+    Pin,
+    Policy,
+    PullSecrets,
+    RegistryRule,
+)
 from transformer.policy.questions import HostCredential
 from transformer.policy.words import LATER, schema_text
 
@@ -59,6 +69,10 @@ mirrors:
 - source: docker.io
   locations:
   - to: "{region}.mirror.example.com/hub"
+    rewrite: {"^library/(.*)$": "official/$1", "^bitnami/": "${0}old/"}
+    when: digest
+    pullSecret: hub-mirror
+    warm: true
   - to: "mirror.example.com/{registry}/{repository}"
   resolveAt: mirror
   write: source
@@ -66,6 +80,12 @@ mirrors:
   fallback: source
 - source: "*.example.com"
   locations: [{to: other.test/x/}]
+mirrorsFrom:
+- file: certs.d/
+- {file: nodes.toml, format: registries.conf}
+- manifests: true
+matrix: {region: [eu-west-1, us-east-1], release: [1.10, 1.20, "1.10"]}
+pullSecrets: {inject: true, target: serviceAccount, known: [hub-mirror, other.secret]}
 variables:
   region: eu-west-1
   release: 1.10
@@ -101,8 +121,14 @@ MEANT = Policy(
             "mirrors[0]",
             "docker.io",
             (
-                Location("mirrors[0].locations[0]", "{region}.mirror.example.com/hub", 22),
-                Location("mirrors[0].locations[1]", "mirror.example.com/{registry}/{repository}", 23),
+                Location(
+                    *("mirrors[0].locations[0]", "{region}.mirror.example.com/hub", 22),
+                    rewrite=(("^library/(.*)$", "official/$1"), ("^bitnami/", "${0}old/")),
+                    when="digest",
+                    pull_secret="hub-mirror",
+                    warm=True,
+                ),
+                Location("mirrors[0].locations[1]", "mirror.example.com/{registry}/{repository}", 27),
             ),
             "mirror",
             "source",
@@ -110,27 +136,34 @@ MEANT = Policy(
             "source",
             20,
         ),
-        Mirror("mirrors[1]", "*.example.com", (Location("mirrors[1].locations[0]", "other.test/x/", 29),), line=28),
+        Mirror("mirrors[1]", "*.example.com", (Location("mirrors[1].locations[0]", "other.test/x/", 33),), line=32),
     ),
+    mirrors_from=(
+        MirrorSource("mirrorsFrom[0]", "certs.d/", line=35),
+        MirrorSource("mirrorsFrom[1]", "nodes.toml", format="registries.conf", line=36),
+        MirrorSource("mirrorsFrom[2]", manifests=True, line=37),
+    ),
+    matrix=(("region", ("eu-west-1", "us-east-1")), ("release", ("1.10", "1.20"))),
+    pull_secrets=PullSecrets(True, "serviceAccount", ("hub-mirror", "other.secret")),
     variables=(("flag", "true"), ("region", "eu-west-1"), ("release", "1.10")),
     fields=(
-        FieldRule("example.com", "Widget", "spec.runners[].image", 35),
-        FieldRule(None, "Gadget", "spec.images[]", 36),
+        FieldRule("example.com", "Widget", "spec.runners[].image", 45),
+        FieldRule(None, "Gadget", "spec.images[]", 46),
     ),
     registries=(
-        RegistryRule("registry.test:5000", True, line=38),
+        RegistryRule("registry.test:5000", True, line=48),
         RegistryRule(
             *("harbor.example.com", False, "ca.pem", 8),
             credentials=HostCredential("harbor.example.com", secret_file="login.yaml"),
-            line=39,
+            line=49,
         ),
         RegistryRule(
             "quay.example.com",
             trusted_realms=("auth.example.net", "https://login.example.org:8443/token"),
             credentials=HostCredential("quay.example.com", "QUAY_USER", "QUAY_PASSWORD"),
-            line=40,
+            line=50,
         ),
-        RegistryRule("ghcr.io", credentials=HostCredential("ghcr.io", docker_config="config.json"), line=43),
+        RegistryRule("ghcr.io", credentials=HostCredential("ghcr.io", docker_config="config.json"), line=53),
     ),
     on_error="warn",
     timeout=45.5,
@@ -185,6 +218,8 @@ def test_which_digest(pin, digest, platform):
     assert (policy.pin.digest, policy.pin.platform) == (digest, platform)
 
 
+REWRITE = "mirrors:\n- source: a.io\n  locations: [{to: b.io/x, rewrite: {%s}}]"
+
 #: What a complaint about credentials names.
 WAYS = ["usernameEnv with passwordEnv", "dockerConfig", "secretFile"]
 
@@ -194,7 +229,7 @@ REFUSED = [
     ("pni: {}", 4, 3, ["spec.pni", "unknown key 'pni'", "did you mean 'pin'"]),
     ("pin: {stile: digest}", 4, 9, ["spec.pin.stile", "did you mean 'style'"]),
     ("onerror: fail", 4, 3, ["did you mean 'onError'"]),
-    ("zzz: 1", 4, 3, ["known here: fields, images, keeps, mirrors"]),
+    ("zzz: 1", 4, 3, ["known here: fields, images, keeps, matrix, mirrors, mirrorsFrom"]),
     ("images:\n- {match: a, acton: pin}", 5, 16, ["spec.images[0].acton", "did you mean 'action'"]),
     ("mirrors:\n- {src: a.io, locations: [{to: b.io}]}", 5, 3, ["`source` is required"]),
     ("mirrors:\n- source: a.io\n  locations: [{too: b.io}]", 6, 15, ["`to` is required"]),
@@ -264,6 +299,56 @@ REFUSED = [
     ("mirrors:\n- source: a.io\n  locations: [{to: 'b.io/{}'}]", 6, 22, ["is no variable"]),
     ("mirrors:\n- source: a.io\n  locations: [{to: 'b.io/{a b}'}]", 6, 22, ["no spaces"]),
     ("mirrors:\n- source: a.io\n  locations: [{to: '{v}/x'}]\nvariables: {v: hub}", 6, 22, ["names no host"]),
+    # Rewrites, moments, and names of Secrets.
+    (REWRITE % "'^(a': b", 6, 47, ["rewrite.^(a: ^(a is no pattern of RE2: missing )"]),
+    (REWRITE % "'(?=a)': b", 6, 49, ["is no pattern of RE2: invalid perl operator"]),
+    (REWRITE % "'': b", 6, 44, ["an empty pattern matches everywhere; write ^"]),
+    (REWRITE % "'^a': $1", 6, 46, ["^a has no group '1'", "${1}"]),
+    (REWRITE % "'^a': $x", 6, 46, ["has no group 'x'"]),
+    (REWRITE % "'^(a)': $1x", 6, 48, ["has no group '1x'; write ${1} where a letter or digit follows"]),
+    (REWRITE % "'^a': 'b$'", 6, 46, ["a $ without a group; write $1 or ${1}"]),
+    (REWRITE % "'^a': 'b:1'", 6, 46, ["b:1: is put into the path of an image, without a tag"]),
+    (REWRITE % "'^a': '{region}/b'", 6, 46, ["variables belong into `to`"]),
+    (REWRITE % "'^a': B", 6, 46, ["lower-case letters"]),
+    (REWRITE % "'^a': 1", 6, 46, ["must be a text, not 1"]),
+    (REWRITE % '"\\eb(": x', 6, 48, ["missing )"]),
+    ("mirrors:\n- source: a.io\n  locations: [{to: b.io, rewrite: [a]}]", 6, 37, ["must be a mapping, not a list"]),
+    ("mirrors:\n- source: a.io\n  locations: [{to: b.io, when: tags}]", 6, 34, ["one of all, tag, digest"]),
+    ("mirrors:\n- source: a.io\n  locations: [{to: b.io, pullSecret: A_b}]", 6, 40, ["is no name of a Secret"]),
+    ('mirrors:\n- source: a.io\n  locations: [{to: b.io, pullSecret: "a\\n"}]', 6, 40, ["control characters"]),
+    ("mirrors:\n- source: a.io\n  locations: [{to: b.io, warm: yes}]", 6, 34, ["must be true or false, not 'yes'"]),
+    # Mirrors in other languages.
+    ("mirrorsFrom: registries.conf", 4, 16, ["must be a list, not 'registries.conf'"]),
+    ("mirrorsFrom: [registries.conf]", 4, 17, ["spec.mirrorsFrom[0]: must be a mapping"]),
+    ("mirrorsFrom:\n- {}", 5, 5, ["needs exactly one of `file`, `manifests`"]),
+    ("mirrorsFrom:\n- {file: a, manifests: true}", 5, 5, ["needs exactly one of `file`, `manifests`"]),
+    ("mirrorsFrom:\n- {manifests: false}", 5, 17, ["must be true, not false"]),
+    ("mirrorsFrom:\n- {manifests: true, format: x}", 5, 31, ["only a file has a format"]),
+    ("mirrorsFrom:\n- {file: ''}", 5, 12, ["must not be empty"]),
+    ('mirrorsFrom:\n- {file: "a\\nb"}', 5, 12, ["control characters"]),
+    (f"mirrorsFrom: [{'{file: a}, ' * 101}]", 4, 16, ["has 101 entries, the limit is 100"]),
+    # The matrix.
+    ("matrix: [a]", 4, 11, ["must be a mapping"]),
+    ("matrix: {a: b}", 4, 15, ["spec.matrix.a: must be a list, not 'b'"]),
+    ("matrix: {a: []}", 4, 15, ["at least 1"]),
+    ("matrix: {a: [x, x]}", 4, 15, ["holds an entry twice"]),
+    ("matrix: {a: [x, [y]]}", 4, 19, ["spec.matrix.a[1]", "not a list"]),
+    ("matrix: {a: ['x y']}", 4, 16, ["cannot be part of an image name"]),
+    ("matrix: {a-b: [x]}", 4, 11, ["no name for a variable"]),
+    ("matrix: {tag: [x]}", 4, 18, ["{tag} is filled from the reference"]),
+    (
+        "matrix: {a: [x, y]}\nvariables: {a: z}",
+        5,
+        18,
+        ["spec.variables.a: z is not in spec.matrix.a (x, y); put it in"],
+    ),
+    # Pull secrets.
+    ("pullSecrets: true", 4, 16, ["must be a mapping"]),
+    ("pullSecrets: {inject: yes}", 4, 25, ["must be true or false"]),
+    ("pullSecrets: {target: both}", 4, 25, ["one of pod, serviceAccount, not 'both'"]),
+    ("pullSecrets: {known: [a, B]}", 4, 28, ["spec.pullSecrets.known[1]", "is no name of a Secret"]),
+    ('pullSecrets: {known: ["a\\n"]}', 4, 25, ["control characters"]),
+    ("pullSecrets: {knwon: [a]}", 4, 17, ["did you mean 'known'"]),
     # Fields and registries.
     ("fields:\n- {kind: X, path: 'spec..image'}", 5, 21, ["is no field path", "spec.runners[].image"]),
     ("fields:\n- {kind: X, path: '.spec'}", 5, 21, ["is no field path"]),
@@ -385,6 +470,12 @@ def test_many_complaints_are_bounded():
         "mirrors:\n- source: 'https://user:hunter2@a.io'\n  locations: [{to: b.io}]",
         "mirrors:\n- source: 'user:hunter2@a.io'\n  locations: [{to: b.io}]",
         "registries:\n- {host: 'user:hunter2@a.io'}",
+        # Where a text stands that should be something else.
+        "fields: 'https://user:hunter2@a.io'",
+        "mode: 'https://user:hunter2@a.io'",
+        "mirrorsFrom: ['https://user:hunter2@a.io']",
+        "mirrors:\n- source: a.io\n  locations: [{to: b.io, pullSecret: 'https://user:hunter2@a.io'}]",
+        "matrix: {a: ['https://user:hunter2@a.io', 'https://user:hunter2@a.io']}",
         "images:\n- {match: 'user:hunter2@a.io/x'}",
     ],
 )

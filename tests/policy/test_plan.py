@@ -15,6 +15,9 @@ from transformer.policy.questions import Question
 DIGEST = "sha256:" + "a" * 64
 
 MIRROR = "mirrors: [{source: docker.io, locations: [{to: m.test/hub}, {to: n.test}]%s}]"
+WHEN = "mirrors: [{source: docker.io, locations: [{to: m.test/hub, when: tag}, {to: n.test, when: digest}]%s}]"
+TAGS = "mirrors: [{source: docker.io, locations: [{to: m.test/hub, when: tag}]%s}]"
+WARM = "mirrors: [{source: docker.io, locations: [{to: m.test/hub}, {to: n.test, warm: true}]%s}]"
 NGINX = parse("docker.io/library/nginx:1.25")
 LATEST = parse("docker.io/library/nginx:latest")
 THERE = (parse("m.test/hub/library/nginx:1.25"), parse("n.test/library/nginx:1.25"))
@@ -86,6 +89,20 @@ QUESTIONS = [
         "nginx",
         Question(LATEST),
     ),
+    # What a node will pull is a digest, unless nothing is pinned.
+    (WHEN % "", "nginx:1.25", Question(NGINX, THERE[1:])),
+    (WHEN % "", f"nginx:1.25@{DIGEST}", Question(PINNED, THERE[1:])),
+    (WHEN % "" + "\npin: {existing: refresh}", f"nginx:1.25@{DIGEST}", Question(NGINX, THERE[1:])),
+    (WHEN % ", write: source", "nginx:1.25", Question(NGINX, THERE[1:])),
+    # A location for tags alone is none for what is pinned; the source is asked itself.
+    (TAGS % ", fallback: source", "nginx:1.25", Question(NGINX)),
+    (TAGS % ", fallback: source, resolveAt: mirror", "nginx:1.25", Question(NGINX)),
+    (TAGS % ", fallback: source, verify: none", f"nginx:1.25@{DIGEST}", None),
+    (TAGS % "" + "\npin: {style: tag}", "nginx:1.25", None),
+    # Caches that must be asked for the tag first.
+    (WARM % "", "nginx:1.25", Question(NGINX, THERE, warm=(1,))),
+    (WARM % "", f"nginx:1.25@{DIGEST}", Question(PINNED, THERE, warm=(1,))),
+    (WARM % ", resolveAt: mirror", "nginx:1.25", Question(NGINX, THERE, "mirror", warm=(1,))),
     # Kept images are asked for nowhere.
     ("images: [{match: nginx, action: keep, reason: x}]", "nginx:1.25", None),
     ("images: [{match: nginx, action: keep, reason: x}]\n" + MIRROR % "", "nginx:1.25", None),
@@ -242,3 +259,97 @@ def test_candidates_are_listed_as_written():
         ("m.test/hub/library/nginx", "mirrors[0].locations[0]"),
         ("n.test/library/nginx", "mirrors[0].locations[1]"),
     ]
+
+
+@pytest.mark.parametrize(
+    ("text", "image", "keep", "pulls", "there"),
+    [
+        (WHEN % "", "nginx:1.25", None, "digest", "n.test/library/nginx:1.25"),
+        (WHEN % "", "nginx:1.25", "mine", "tag", "m.test/hub/library/nginx:1.25"),
+        (WHEN % "", f"nginx:1.25@{DIGEST}", "mine", "digest", "n.test/library/nginx:1.25"),
+        (
+            WHEN % "" + "\nimages: [{match: nginx, action: keep, reason: x}]",
+            "nginx",
+            None,
+            "tag",
+            "m.test/hub/library/nginx",
+        ),
+        (WHEN % "" + "\npin: {style: tag}", "nginx", None, "tag", "m.test/hub/library/nginx"),
+        (WHEN % "" + "\npin: {style: tag}", f"nginx@{DIGEST}", None, "digest", "n.test/library/nginx"),
+        (WHEN % "" + "\nimages: [{match: nginx, style: tag}]", "nginx", None, "tag", "m.test/hub/library/nginx"),
+        (
+            WHEN % "" + "\npin: {style: tag}\nimages: [{match: nginx, style: digest}]",
+            "nginx",
+            None,
+            "digest",
+            "n.test/library/nginx",
+        ),
+    ],
+)
+def test_when_is_judged_on_what_a_node_will_pull(text, image, keep, pulls, there):
+    made = plan(text, image, keep)
+    assert (made.pulls, [one.reference.written for one in made.locations]) == (pulls, [there])
+    assert made.refusals == ()
+
+
+def test_no_location_for_what_is_pulled_says_which_are_for_what():
+    (refusal,) = plan(TAGS % "", "nginx:1.25").refusals
+    assert refusal.rule == "mirror-missing"
+    assert "mirrors[0].locations[0] is for images that are pulled by tag (when: tag)" in refusal.message
+    assert "fallback: source" in refusal.help
+    (note,) = plan(TAGS % ", fallback: source", "nginx:1.25").notes
+    assert "pulled by tag (when: tag)); its source's name is used" in note.message
+
+
+def test_reasons_are_bounded():
+    places = ", ".join(f"{{to: m.test/x{n}, when: tag}}" for n in range(9))
+    (refusal,) = plan(f"mirrors: [{{source: docker.io, locations: [{places}]}}]", "nginx").refusals
+    assert refusal.message.count("(when: tag)") == 3
+    assert refusal.message.endswith(" and more")
+
+
+def test_one_location_that_cannot_be_is_an_error_whatever_the_fallback():
+    text = (
+        "mirrors: [{source: docker.io, locations: [{to: m.test, rewrite: {'.*': ''}}, {to: n.test}], fallback: source}]"
+    )
+    made = plan(text, "nginx")
+    assert [refusal.rule for refusal in made.refusals] == ["invalid-reference"]
+    assert (made.question, made.notes) == (None, ())
+
+
+#: (spec, image): what `mirrors check` asks of each location by itself.
+PROOFS = [
+    ("", "nginx", []),
+    ("images: [{match: nginx, action: deny, reason: x}]\n" + MIRROR % "", "nginx", []),
+    (MIRROR % "", "quay.io/a", []),
+    (MIRROR % "", "Nginx", []),
+    (MIRROR % "", "nginx:1.25", [Question(NGINX, THERE[:1]), Question(NGINX, THERE[1:])]),
+    (
+        MIRROR % ", verify: none, fallback: source",
+        "nginx:1.25",
+        [Question(NGINX, one) for one in (THERE[:1], THERE[1:])],
+    ),
+    (
+        MIRROR % ", verify: exists",
+        "nginx:1.25",
+        [Question(NGINX, one, verify="exists") for one in (THERE[:1], THERE[1:])],
+    ),
+    (MIRROR % ", verify: none", f"nginx:1.25@{DIGEST}", [Question(PINNED, THERE[:1]), Question(PINNED, THERE[1:])]),
+    ("pin: {style: tag}\n" + WHEN % "", "nginx:1.25", [Question(NGINX, THERE[:1])]),
+    (WHEN % "", "nginx:1.25", [Question(NGINX, THERE[1:])]),
+    (WARM % "", "nginx:1.25", [Question(NGINX, THERE[:1]), Question(NGINX, THERE[1:], warm=(0,))]),
+    (
+        "pin: {platform: linux/arm64}\n" + WHEN % "",
+        "nginx:1.25",
+        [Question(NGINX, THERE[1:], platform="linux/arm64")],
+    ),
+]
+
+
+@pytest.mark.parametrize(("text", "image", "questions"), PROOFS)
+def test_each_location_is_proved_by_itself(text, image, questions):
+    planner = Planner(load(spec(text) if text else HEAD, "p.yaml"))
+    made = planner.plan(image)
+    asked = planner.proofs(made)
+    assert [question for _, question in asked] == questions
+    assert tuple(one for one, _ in asked) == (made.locations if questions else ())

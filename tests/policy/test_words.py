@@ -88,6 +88,31 @@ CHANGES = {
         "mirrors: [{source: a.io, locations: [{to: b.io}], fallback: source}]",
         "mirrors: [{source: a.io, locations: [{to: b.io}], fallback: fail}]",
     ),
+    "spec.mirrors[].locations[].rewrite": (
+        "mirrors: [{source: a.io, locations: [{to: b.io, rewrite: {'^a/': 'c/'}}]}]",
+        "mirrors: [{source: a.io, locations: [{to: b.io, rewrite: {'^a/': 'd/'}}]}]",
+    ),
+    "spec.mirrors[].locations[].when": (
+        "mirrors: [{source: a.io, locations: [{to: b.io, when: tag}]}]",
+        "mirrors: [{source: a.io, locations: [{to: b.io, when: digest}]}]",
+    ),
+    "spec.mirrors[].locations[].pullSecret": (
+        "mirrors: [{source: a.io, locations: [{to: b.io, pullSecret: x}]}]",
+        "mirrors: [{source: a.io, locations: [{to: b.io, pullSecret: y}]}]",
+    ),
+    "spec.mirrors[].locations[].warm": (
+        "mirrors: [{source: a.io, locations: [{to: b.io, warm: true}]}]",
+        "mirrors: [{source: a.io, locations: [{to: b.io, warm: false}]}]",
+    ),
+    "spec.mirrorsFrom": ("mirrorsFrom: [{file: a}]", ""),
+    "spec.mirrorsFrom[].file": ("mirrorsFrom: [{file: a}]", "mirrorsFrom: [{file: b}]"),
+    "spec.mirrorsFrom[].manifests": ("mirrorsFrom: [{manifests: true}]", "mirrorsFrom: [{file: a}]"),
+    "spec.mirrorsFrom[].format": ("mirrorsFrom: [{file: a, format: x}]", "mirrorsFrom: [{file: a}]"),
+    "spec.matrix": ("matrix: {a: [b]}", "matrix: {a: [c]}"),
+    "spec.pullSecrets": ("pullSecrets: {inject: true}", ""),
+    "spec.pullSecrets.inject": ("pullSecrets: {inject: true}", "pullSecrets: {inject: false}"),
+    "spec.pullSecrets.target": ("pullSecrets: {target: pod}", "pullSecrets: {target: serviceAccount}"),
+    "spec.pullSecrets.known": ("pullSecrets: {known: [a]}", "pullSecrets: {known: [b]}"),
     "spec.variables": ("variables: {a: b}", "variables: {a: c}"),
     "spec.fields": ("fields: [{kind: A, path: a}]", ""),
     "spec.fields[].group": ("fields: [{kind: A, path: a, group: ''}]", "fields: [{kind: A, path: a}]"),
@@ -167,7 +192,8 @@ def test_the_loader_asks_for_no_word_that_the_schema_lacks():
 
 
 def test_every_object_refuses_unknown_keys():
-    open_objects = {"metadata", "metadata.labels", "metadata.annotations", "spec.variables"}
+    open_objects = {"metadata", "metadata.labels", "metadata.annotations", "spec.variables", "spec.matrix"}
+    open_objects.add("spec.mirrors[].locations[].rewrite")
     for path, node in {**PATHS, "": SCHEMA}.items():
         types = node.get("type")
         if "object" in (types if isinstance(types, list) else [types]):
@@ -196,6 +222,11 @@ def test_defaults_of_the_schema_are_the_defaults_of_the_model():
     assert PATHS["spec.mirrors[].write"]["default"] == mirror.write
     assert PATHS["spec.mirrors[].verify"]["default"] == mirror.verify
     assert PATHS["spec.mirrors[].fallback"]["default"] == mirror.fallback
+    location = mirror.locations[0]
+    assert PATHS["spec.mirrors[].locations[].when"]["default"] == location.when
+    assert PATHS["spec.mirrors[].locations[].warm"]["default"] is location.warm
+    assert PATHS["spec.pullSecrets.inject"]["default"] is policy.pull_secrets.inject
+    assert PATHS["spec.pullSecrets.target"]["default"] == policy.pull_secrets.target
 
 
 def test_an_editor_says_what_the_loader_says_of_a_whole_policy():

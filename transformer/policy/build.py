@@ -14,11 +14,22 @@ from transformer.images.platform import parse as parse_platform
 from transformer.images.reference import ReferenceError, parse, shorten
 from transformer.policy.locations import PLACEHOLDERS, check_written, target_of, variables_of
 from transformer.policy.mirrors import check_source, normalise_source
-from transformer.policy.model import FieldRule, ImageRule, Location, Mirror, Pin, Policy, RegistryRule
+from transformer.policy.model import (
+    FieldRule,
+    ImageRule,
+    Location,
+    Mirror,
+    MirrorSource,
+    Pin,
+    Policy,
+    PullSecrets,
+    RegistryRule,
+)
 from transformer.policy.ownership import GUARDED
 from transformer.policy.patterns import compile_pattern
 from transformer.policy.questions import HostCredential
 from transformer.policy.reading import Path, Tree, dotted
+from transformer.policy.rewriting import compile_rewriting
 from transformer.policy.variables import check_value
 
 _REALM_PATH = re.compile(r"(?:/[A-Za-z0-9_~-][A-Za-z0-9._~-]*)*/?", re.ASCII)
@@ -43,6 +54,9 @@ class _Builder:
             images=tuple(self._image(index, entry) for index, entry in enumerate(spec.get("images", ()))),
             mirrors=self._mirrors(),
             variables=self._variables(),
+            matrix=self._matrix(),
+            mirrors_from=tuple(self._mirror_source(*one) for one in enumerate(spec.get("mirrorsFrom", ()))),
+            pull_secrets=self._pull_secrets(),
             fields=tuple(self._field(index, entry) for index, entry in enumerate(spec.get("fields", ()))),
             registries=self._registries(),
             on_error=spec.get("onError", "fail"),
@@ -55,6 +69,7 @@ class _Builder:
             file=self.file,
             written=self._written(),
         )
+        self._check_matrix(policy)
         self._check_locations(policy)
         return policy
 
@@ -104,21 +119,69 @@ class _Builder:
         return tuple(result)
 
     def _location(self, mirror: int, index: int, entry: dict[str, Any]) -> Location:
-        path: Path = ("spec", "mirrors", mirror, "locations", index, "to")
-        self._judge(check_written, entry["to"], *path)
-        return Location(f"mirrors[{mirror}].locations[{index}]", entry["to"], self._line(*path))
+        path: Path = ("spec", "mirrors", mirror, "locations", index)
+        self._judge(check_written, entry["to"], *path, "to")
+        rules = tuple(entry.get("rewrite", {}).items())
+        for rule in rules:
+            self._judge(compile_rewriting, (rule,), *path, "rewrite", rule[0])
+        self._check_name(entry.get("pullSecret"), *path, "pullSecret")
+        return Location(
+            f"mirrors[{mirror}].locations[{index}]",
+            entry["to"],
+            self._line(*path, "to"),
+            rules,
+            entry.get("when", "all"),
+            entry.get("pullSecret"),
+            entry.get("warm", False),
+        )
+
+    def _mirror_source(self, index: int, entry: dict[str, Any]) -> MirrorSource:
+        path: Path = ("spec", "mirrorsFrom", index)
+        self._check_file(entry.get("file"), *path, "file")
+        if "manifests" in entry and "format" in entry:
+            self._fail("only a file has a format; take it out", *path, "format")
+        line = self._line(*path, "file" if "file" in entry else "manifests")
+        return MirrorSource(
+            f"mirrorsFrom[{index}]", entry.get("file"), entry.get("manifests", False), entry.get("format"), line
+        )
+
+    def _pull_secrets(self) -> PullSecrets:
+        entry = self.spec.get("pullSecrets", {})
+        for index, name in enumerate(entry.get("known", ())):
+            self._check_name(name, "spec", "pullSecrets", "known", index)
+        return PullSecrets(entry.get("inject", False), entry.get("target", "pod"), tuple(entry.get("known", ())))
 
     def _variables(self) -> tuple[tuple[str, str], ...]:
         result = []
         for name, value in self.spec.get("variables", {}).items():
-            path: Path = ("spec", "variables", name)
-            if name in PLACEHOLDERS:
-                self._fail(f"{{{name}}} is filled from the reference and is no name for a variable; rename it", *path)
-            spot = self.tree.spot(path)  # the scalar as written: 1.10 is no number here
-            text = value if isinstance(value, str) else spot.raw if spot and spot.raw is not None else str(value)
-            self._judge(check_value, text, *path)
-            result.append((name, text))
+            result.append((name, self._value(value, name, "spec", "variables", name)))
         return tuple(sorted(result))
+
+    def _matrix(self) -> tuple[tuple[str, tuple[str, ...]], ...]:
+        result = []
+        for name, values in self.spec.get("matrix", {}).items():
+            path: Path = ("spec", "matrix", name)
+            texts = (self._value(one, name, *path, at) for at, one in enumerate(values))
+            result.append((name, tuple(dict.fromkeys(texts))))
+        return tuple(sorted(result))
+
+    def _value(self, value: Any, name: str, *path: str | int) -> str:
+        """A variable's value as text: the scalar as written (1.10 is no number here)."""
+        if name in PLACEHOLDERS:
+            self._fail(f"{{{name}}} is filled from the reference and is no name for a variable; rename it", *path)
+        spot = self.tree.spot(path)
+        text = value if isinstance(value, str) else spot.raw if spot and spot.raw is not None else str(value)
+        self._judge(check_value, text, *path)
+        return text
+
+    def _check_matrix(self, policy: Policy) -> None:
+        """A value of the policy's own that its matrix lacks: one of the two is wrong, whatever `--set` says."""
+        matrix = dict(policy.matrix)
+        for name, value in policy.variables:
+            if name in matrix and value not in matrix[name]:
+                listed = shorten(", ".join(matrix[name]))
+                message = f"{shorten(value, 60)} is not in spec.matrix.{name} ({listed}); put it in, or correct it"
+                self._fail(message, "spec", "variables", name)
 
     def _check_locations(self, policy: Policy) -> None:
         """Locations whose variables all have a value are judged now, the others when `--set` has been heard."""
@@ -177,6 +240,10 @@ class _Builder:
     def _check_file(self, name: str | None, *path: str | int) -> None:
         if name is not None and not name.isprintable():
             self._fail("a file name with control characters; rename the file", *path)
+
+    def _check_name(self, name: str | None, *path: str | int) -> None:
+        if name is not None and not name.isprintable():  # a schema's $ lets a newline pass at the end
+            self._fail("a name with control characters", *path)
 
     def _platform(self, entry: dict[str, Any], *path: str | int) -> str | None:
         platform = entry.get("platform")

@@ -67,7 +67,7 @@ def _complaints(error: ValidationError) -> list[tuple[Path, bool, str]]:
         missing = ", ".join(f"`{key}`" for key in limit if key not in value)
         return [(path, True, f"{missing} is required here{_because(missing)}")]
     sentence = _SENTENCES.get(rule)
-    return [(path, False, sentence(limit, value) if sentence else shorten(error.message))]
+    return [(path, False, sentence(limit, value) if sentence else "is not well formed")]
 
 
 def _because(missing: str) -> str:
@@ -95,22 +95,35 @@ def _describe(value: Any) -> str:
         return "a list"
     if value is None:
         return "nothing"
+    if isinstance(value, str) and "@" in value:  # an URL may hold a login
+        value = "…@" + value.rpartition("@")[2]
     return repr(shorten(value, 60)) if isinstance(value, str) else shorten(json.dumps(value), 60)
+
+
+def _word(value: Any) -> str:
+    return value if isinstance(value, str) else json.dumps(value)
 
 
 _PATTERNS = {
     "^[A-Za-z][A-Za-z0-9_]*$": "is no name for a variable: letters, digits and _, a letter first",
     "^[a-z0-9]+/[a-z0-9_]+(/[a-z0-9]+)?$": "is not a platform; write os/architecture[/variant], such as linux/amd64",
+    "^[a-z0-9]([-a-z0-9.]*[a-z0-9])?$": "is no name of a Secret: lower-case letters, digits, - and .",
 }
 
 _SENTENCES: dict[str, Any] = {
     "type": _wrong_type,
     "enum": _not_one_of,
-    "const": lambda limit, value: f"must be {limit}, not {_describe(value)}",
+    "const": lambda limit, value: f"must be {_word(limit)}, not {_describe(value)}",
     "pattern": lambda limit, value: f"{_describe(value)} {_PATTERNS.get(limit, 'is not well formed')}",
     "minLength": lambda limit, value: "must not be empty",
     "maxLength": lambda limit, value: f"has {len(value)} characters, the limit is {limit}",
     "minItems": lambda limit, value: f"needs at least {limit} entry",
+    "maxItems": lambda limit, value: f"has {len(value)} entries, the limit is {limit}",
+    "maxProperties": lambda limit, value: f"has {len(value)} entries, the limit is {limit}",
+    "uniqueItems": lambda limit, value: "holds an entry twice; take one out",
+    "oneOf": lambda limit, value: (
+        f"needs exactly one of {', '.join(f'`{one}`' for each in limit for one in each['required'])}"
+    ),
     "minimum": lambda limit, value: f"must be at least {limit}, not {_describe(value)}",
     "maximum": lambda limit, value: f"must be at most {limit}, not {_describe(value)}",
     "exclusiveMinimum": lambda limit, value: f"must be more than {limit}, not {_describe(value)}",

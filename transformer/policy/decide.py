@@ -9,6 +9,7 @@ from typing import NamedTuple
 
 from transformer.errors import WARNABLE
 from transformer.images.reference import Reference, join, shorten
+from transformer.policy.mirrors import Candidate
 from transformer.policy.plan import Plan
 from transformer.policy.questions import Answer, Missing, Refusal, Resolved
 
@@ -30,6 +31,8 @@ class Decision(NamedTuple):
     why: str = ""
     refusals: tuple[Refusal, ...] = ()
     warnings: tuple[Refusal, ...] = ()
+    #: The location whose name is written; None when the name stays.
+    location: Candidate | None = None
 
 
 _PROOFS = {"none": "not verified", "exists": "the mirror's own digest", "same-digest": "verified"}
@@ -76,6 +79,7 @@ def _pinned(plan: Plan, reference: Reference, answer: Resolved) -> Decision:
         _why_pinned(plan, reference, answer.digest, at.reference.written_name if at is not None else None),
         (),
         warnings,
+        at if plan.write == "mirror" else None,
     )
 
 
@@ -99,13 +103,14 @@ def _why_pinned(plan: Plan, reference: Reference, digest: str, at: str | None) -
 
 def _kept(plan: Plan, reference: Reference) -> Decision:
     name, tag, digest = reference.written_name, reference.tag, reference.digest
-    if plan.locations and plan.write == "mirror":
-        name, tag = plan.locations[0].reference.written_name, plan.locations[0].reference.tag
+    at = plan.locations[0] if plan.locations and plan.write == "mirror" else None
+    if at is not None:
+        name, tag = at.reference.written_name, at.reference.tag
     why = _why_kept(plan, reference)
     if name != reference.written_name:
         why += f"; written as {shorten(name)} (not verified, {plan.mirror})"
     changed = name if name != reference.written_name else None
-    return Decision("kept", join(name, tag, digest), changed, tag, digest, None, why, (), plan.notes)
+    return Decision("kept", join(name, tag, digest), changed, tag, digest, None, why, (), plan.notes, at)
 
 
 def _why_kept(plan: Plan, reference: Reference) -> str:

@@ -1,4 +1,4 @@
-"""What one location of a mirror makes of an image name: a prefix, or a template.
+"""What one location of a mirror makes of an image name: a prefix, or a template, and a rewritten path in it.
 
 `to` is a template exactly when it holds {registry}, {repository}, {name} or {tag}; other braces are variables and are
 filled in first, once; a value that holds braces is not a template. No index here (`mirrors`), no proof (`registry`).
@@ -11,8 +11,9 @@ from collections.abc import Mapping
 from typing import NamedTuple
 
 from transformer.errors import PolicyError
-from transformer.images.reference import Reference, ReferenceError, parse, shorten
-from transformer.policy.model import Location, Policy
+from transformer.images.reference import PATH_LIMIT, Reference, ReferenceError, parse, shorten
+from transformer.policy.model import Location
+from transformer.policy.rewriting import Rewriting, compile_rewriting
 
 #: Filled from the reference, and so no names for variables.
 PLACEHOLDERS = ("registry", "repository", "name", "tag")
@@ -30,20 +31,29 @@ class Target(NamedTuple):
     to: str
     template: bool
     takes_tag: bool
+    rewriting: Rewriting | None = None
+    when: str = "all"
+    pull_secret: str | None = None
+    warm: bool = False
 
     def build(self, source: Reference, rest: str) -> str | None:
         """The reference there for a source's (no digest); None when {tag} is wanted and no tag is written.
 
-        `rest` is what follows the mirror's source in the repository path ("" when nothing does).
+        `rest` is what follows the mirror's source in the repository path ("" when nothing does). Raises ReferenceError,
+        with the path as its message, when the rewrite makes something that is no path.
         """
+        repository = source.repository
+        if self.rewriting is not None and rest:
+            kept, rest = repository[: len(repository) - len(rest)], _checked(self.rewriting(rest))
+            repository = kept + rest
         if not self.template:
             text = f"{self.to}/{rest}" if rest else self.to
         elif self.takes_tag and source.tag is None:
             return None
         else:
-            name = source.repository.rpartition("/")[2]
-            text = self.to.replace("{registry}", source.registry).replace("{repository}", source.repository)
-            text = text.replace("{name}", name).replace("{tag}", source.tag or "")
+            parts = {"registry": source.registry, "repository": repository, "tag": source.tag or ""}
+            parts["name"] = repository.rpartition("/")[2]
+            text = _BRACED.sub(lambda match: parts.get(match.group(1), match.group(0)), self.to)
         return text if self.takes_tag or source.tag is None else f"{text}:{source.tag}"
 
 
@@ -89,28 +99,34 @@ def target_of(location: Location, values: Mapping[str, str]) -> Target:
                 f"give it in spec.variables, with --set {name}=VALUE or as PINDOWN_VAR_{name.upper()}"
             )
     to = _BRACED.sub(lambda match: values.get(match.group(1), match.group(0)), location.to).strip("/")
-    target = Target(location.name, to, not set(names).isdisjoint(PLACEHOLDERS), "tag" in names)
+    template, rewriting = not set(names).isdisjoint(PLACEHOLDERS), compile_rewriting(location.rewrite)
+    rest = location.when, location.pull_secret, location.warm
+    target = Target(location.name, to, template, "tag" in names, rewriting, *rest)
     problem = _problem(target)
     if problem:
         raise ValueError(problem)
     return target
 
 
-def compile_target(location: Location, policy: Policy, values: Mapping[str, str]) -> Target:
-    """`target_of`, with a PolicyError that names the location and its line instead."""
+def compile_target(location: Location, file: str, values: Mapping[str, str]) -> Target:
+    """`target_of`, with a PolicyError that names the location, its file and line instead."""
     try:
         return target_of(location, values)
     except ValueError as error:
-        raise PolicyError(f"{location.name}: {error}", policy.file, location.line) from None
+        raise PolicyError(f"{location.name}: {error}", file, location.line) from None
 
 
-def glob_of(target: Target) -> str:
-    """The glob of the names that a template can make (without their tags)."""
+def globs_of(target: Target, source: str) -> tuple[str, ...]:
+    """The globs of the names that a template can make of a mirror's source (without their tags)."""
     head, slash, tail = target.to.rpartition("/")
     text = head + slash + tail.partition(":")[0]
-    for placeholder, wildcard in (("{registry}", "*"), ("{repository}", "**"), ("{name}", "*"), ("{tag}", "*")):
+    for placeholder, wildcard in (("{repository}", "**"), ("{name}", "*"), ("{tag}", "*")):
         text = text.replace(placeholder, wildcard)
-    return text
+    if not text.startswith("{registry}"):
+        return (text.replace("{registry}", "*"),)
+    host = source.partition("/")[0]  # as wide as the source and no wider: other registries are not there
+    ports = ("", ":*") if host.startswith("*.") else ("",)
+    return tuple(text.replace("{registry}", host + port) for port in ports)
 
 
 def has_host(name: str) -> bool:
@@ -119,8 +135,17 @@ def has_host(name: str) -> bool:
     return first == "localhost" or "." in first or ":" in first
 
 
+def _checked(path: str) -> str:
+    """What a rewrite has made, if it is a path: a tag, a digest or nothing would be another image."""
+    if len(path) > PATH_LIMIT:
+        raise ReferenceError("too-long", path)
+    if not path or ":" in path or "@" in path:
+        raise ReferenceError("invalid-format", path or "nothing")
+    return path
+
+
 def _problem(target: Target) -> str | None:
-    made = target.build(_SAMPLE, _SAMPLE.repository) or ""
+    made = target._replace(rewriting=None).build(_SAMPLE, _SAMPLE.repository) or ""
     if not has_host(made) or "/" not in made:
         return f"{shorten(target.to)} names no host; write host[:port][/path], such as mirror.example.com/hub"
     try:

@@ -1,7 +1,8 @@
 """Which mirror a reference has, and its names there, in order. Pure: whether a mirror serves them is asked elsewhere.
 
 An exact host beats `*.suffix` beats `*`; then more path parts; then more labels in the suffix. Path boundaries count,
-and so do ports. Nothing is mapped twice: a name that already lies under one of the policy's locations stays.
+and so do ports. Nothing is mapped twice: a name that already lies under one of the policy's locations stays, and a
+location whose names cannot be told from its source's may only make names that a second run leaves alone.
 Choosing costs a few look-ups for each part of the name, however many mirrors there are.
 """
 
@@ -11,8 +12,9 @@ import re
 from collections.abc import Container
 from typing import NamedTuple
 
+from transformer.errors import PolicyError
 from transformer.images.reference import DOCKER_HUB, Reference, ReferenceError, parse, shorten
-from transformer.policy.locations import Target, compile_target, glob_of, has_host
+from transformer.policy.locations import Target, compile_target, globs_of, has_host
 from transformer.policy.model import Mirror, Policy
 from transformer.policy.patterns import Glob, compile_glob
 from transformer.policy.questions import Refusal
@@ -21,18 +23,27 @@ _SUFFIX = re.compile(r"\*\.([a-z0-9](?:[a-z0-9.-]*[a-z0-9])?(?::[0-9]+)?)", re.A
 
 
 class Candidate(NamedTuple):
-    """A name that a location gives (`reference` as it would be written, without a digest) and the location's name."""
+    """A name that a location gives (`reference` as it would be written, without a digest) and the location's name.
+
+    `pull_secret` and `warm` are the location's.
+    """
 
     reference: Reference
     rule: str
+    pull_secret: str | None = None
+    warm: bool = False
 
 
 class Candidates(NamedTuple):
-    """The mirror that applies (None: none does), its candidates in order, and what is wrong with the others."""
+    """The mirror that applies (None: none does), its candidates in order, and what is wrong with the others.
+
+    `unfit`: why locations are not for this reference, which is no mistake of theirs.
+    """
 
     mirror: Mirror | None = None
     locations: tuple[Candidate, ...] = ()
     refusals: tuple[Refusal, ...] = ()
+    unfit: tuple[str, ...] = ()
 
 
 class _Route(NamedTuple):
@@ -40,6 +51,8 @@ class _Route(NamedTuple):
     targets: tuple[Target, ...]
     #: How many characters of the repository the source has taken, its slash included.
     taken: int
+    #: Whether a location may make names that are not known for being there, so that they might be mapped again.
+    blurred: bool
 
 
 class Mirrors:
@@ -54,33 +67,44 @@ class Mirrors:
         #: What templates can make, by the host that a template begins with ("" where it begins with a placeholder).
         self._shapes: dict[str, list[Glob]] = {}
         for mirror in policy.mirrors:
-            targets = tuple(compile_target(location, policy, values) for location in mirror.locations)
-            self._add_source(mirror, targets)
-            for target in targets:
-                self._add_location(normalise_source(mirror.source), target)
+            file = mirror.file or policy.file
+            targets = tuple(compile_target(location, file, values) for location in mirror.locations)
+            source = normalise_source(mirror.source)
+            told = [self._add_location(source, target) for target in targets]
+            self._add_source(source, mirror, targets, not all(told))
+        self._check_reach(policy)
 
-    def candidates(self, reference: Reference) -> Candidates:
-        """The mirror of a reference and its names there."""
-        host = reference.registry.lower()
+    def candidates(self, reference: Reference, pulls: str | None = None) -> Candidates:
+        """The mirror of a reference and its names there.
+
+        `pulls` is what a node will pull: `tag` or `digest`; None: what the reference has.
+        """
+        host = normalise_source(reference.registry)
         if self._lies_there(host, reference.repository):
             return Candidates()
         route = self._route(host, reference.repository)
         if route is None:
             return Candidates()
-        rest = reference.repository[route.taken :]
-        found: list[Candidate] = []
-        refusals: list[Refusal] = []
-        for target in route.targets:
-            text = target.build(reference, rest)
-            if text is None:
-                continue
-            try:
-                if "/" not in text:  # a host alone would be read as a name of Docker Hub
-                    raise ReferenceError("invalid-format", "a registry without a path")
-                found.append(Candidate(parse(text), target.name))
-            except ReferenceError as error:
-                refusals.append(_unusable(reference, target, text, error))
-        return Candidates(route.mirror, tuple(found), tuple(refusals))
+        pulls = pulls or ("tag" if reference.digest is None else "digest")
+        found = _built(reference, route, pulls)
+        if route.blurred:
+            again = tuple(self._mapped_again(reference, found, at, pulls) for at in range(len(found.locations)))
+            found = found._replace(refusals=(*found.refusals, *(each for each in again if each is not None)))
+        return found
+
+    def _mapped_again(self, reference: Reference, found: Candidates, at: int, pulls: str) -> Refusal | None:
+        """What is wrong with a name that the next run would change."""
+        there, rule, *_ = found.locations[at]
+        host = normalise_source(there.registry)
+        route = None if self._lies_there(host, there.repository) else self._route(host, there.repository)
+        if route is None or _names(_built(there, route, pulls)) == _names(found):
+            return None
+        return Refusal(
+            "invalid-reference",
+            f"{rule} makes {shorten(there.written)} of {shorten(reference.name)}, which {route.mirror.name} "
+            f"({shorten(route.mirror.source)}) would map again: every run would change the name",
+            f"change {rule} in the policy, or give {route.mirror.name} a longer source",
+        )
 
     def _route(self, host: str, repository: str) -> _Route | None:
         paths = self._exact.get(host)
@@ -106,33 +130,77 @@ class Mirrors:
         name = f"{host}/{repository}"
         return any(shape.matches(name) for key in (host, "") for shape in self._shapes.get(key, ()))
 
-    def _add_source(self, mirror: Mirror, targets: tuple[Target, ...]) -> None:
-        source = normalise_source(mirror.source)
+    def _add_source(self, source: str, mirror: Mirror, targets: tuple[Target, ...], blurred: bool) -> None:
         if source == "*":
-            self._any = _Route(mirror, targets, 0)
+            self._any = _Route(mirror, targets, 0, blurred)
         elif source.startswith("*."):
-            self._suffixes[source[2:]] = _Route(mirror, targets, 0)
+            self._suffixes[source[2:]] = _Route(mirror, targets, 0, blurred)
         else:
             host, _, path = source.partition("/")
-            self._exact.setdefault(host, {})[path] = _Route(mirror, targets, len(path) + 1 if path else 0)
+            self._exact.setdefault(host, {})[path] = _Route(mirror, targets, len(path) + 1 if path else 0, blurred)
 
-    def _add_location(self, source: str, target: Target) -> None:
+    def _add_location(self, source: str, target: Target) -> bool:
+        """Whether the location's names can be told from its source's: if not, they are not taken for being there."""
         if target.template:
-            shape = compile_glob(glob_of(target).lower())
-            shapes = self._shapes.setdefault(shape.prefix.partition("/")[0] if "/" in shape.prefix else "", [])
-            if shape not in shapes:
-                shapes.append(shape)
-            return
-        host, _, path = target.to.partition("/")
-        place = f"{host.lower()}/{path}".rstrip("/")
+            globs = [compile_glob(text.lower()) for text in globs_of(target, source)]
+            if all(any(glob.matches(name) for glob in globs) for name in _samples(source)):
+                return False
+            hosts = [shape.prefix.partition("/")[0] if "/" in shape.prefix else "" for shape in globs]
+            for host, shape in zip(hosts, globs, strict=True):
+                if shape not in self._shapes.setdefault(host, []):
+                    self._shapes[host].append(shape)
+            return DOCKER_HUB not in hosts and "" not in hosts
+        place = normalise_source(target.to)
         if f"{source}/".startswith(f"{place}/"):
-            return  # the source itself is one of its locations: then its names are not there yet
-        self._there.setdefault(host.lower(), set()).add(path)
+            return False
+        host, _, path = place.partition("/")
+        self._there.setdefault(host, set()).add(path)
+        return host != DOCKER_HUB  # where `a` may become `library/a`, which is not under `a`
+
+    def _check_reach(self, policy: Policy) -> None:
+        """Raises PolicyError for a mirror of the policy's own that could never apply, as all its names are there."""
+        for host, routes in self._exact.items():
+            paths = self._there.get(host, set())
+            for path, route in routes.items() if paths else ():
+                place = _longest(paths, path)
+                if place is None or route.blurred or route.mirror.file:
+                    continue
+                there = shorten(f"{host}/{place}".rstrip("/"))
+                raise PolicyError(
+                    f"{route.mirror.name}: {shorten(route.mirror.source)} lies under {there}, a location of another "
+                    "mirror, and names there are not mapped again: it would never apply; take one of the two out",
+                    policy.file,
+                    route.mirror.line,
+                )
 
 
-def candidates(reference: Reference, policy: Policy) -> Candidates:
+def _built(reference: Reference, route: _Route, pulls: str) -> Candidates:
+    """What a mirror's locations make of a reference."""
+    rest = reference.repository[route.taken :]
+    found: list[Candidate] = []
+    refusals: list[Refusal] = []
+    unfit: list[str] = []
+    for target in route.targets:
+        if target.when not in ("all", pulls):
+            unfit.append(f"{target.name} is for images that are pulled by {target.when} (when: {target.when})")
+            continue
+        text: str | None = ""
+        try:
+            text = target.build(reference, rest)
+            if text is None:
+                unfit.append(f"{target.name} needs {{tag}}")
+                continue
+            if not has_host(text) or "/" not in text:  # it would be read as a name of Docker Hub
+                raise ReferenceError("invalid-format", "no registry with a path")
+            found.append(Candidate(parse(text), target.name, target.pull_secret, target.warm))
+        except ReferenceError as error:
+            refusals.append(_unusable(reference, target, text or str(error), error))
+    return Candidates(route.mirror, tuple(found), tuple(refusals), tuple(unfit))
+
+
+def candidates(reference: Reference, policy: Policy, pulls: str | None = None) -> Candidates:
     """For one reference; who has many keeps a `Mirrors`."""
-    return Mirrors(policy).candidates(reference)
+    return Mirrors(policy).candidates(reference, pulls)
 
 
 def normalise_source(source: str) -> str:
@@ -174,9 +242,20 @@ def _longest(paths: Container[str], repository: str) -> str | None:
     return "" if "" in paths else None
 
 
+def _samples(source: str) -> tuple[str, str]:
+    """Two names of a source that no template makes by chance."""
+    host, slash, path = source.partition("/")
+    place = host.replace("*", "zq0.test" if host == "*" else "zq0") + slash + path
+    return f"{place}/zq1", f"{place}/zq1/zq2/zq3"
+
+
+def _names(found: Candidates) -> list[str]:
+    return [one.reference.written for one in found.locations]
+
+
 def _unusable(reference: Reference, target: Target, text: str, error: ReferenceError) -> Refusal:
     return Refusal(
         "invalid-reference",
         f"{target.name} makes {shorten(text)} of {shorten(reference.name)}: no image reference ({error.code})",
-        f"change {target.name}.to in the policy, or keep this image with a rule of its own",
+        f"change {target.name} in the policy, or give this image a mirror of its own",
     )

@@ -39,10 +39,21 @@ class Location(NamedTuple):
     name: str
     to: str
     line: int = 0
+    #: RE2 patterns and their replacements (`$1`), for the path behind the source; the first that matches is applied.
+    rewrite: tuple[tuple[str, str], ...] = ()
+    #: For what a node pulls: `all`, `tag` or `digest`.
+    when: str = "all"
+    #: The name of the Secret that pods need to pull from here.
+    pull_secret: str | None = None
+    #: Whether the tag is asked here before the digest: a pull-through cache may not know the digest otherwise.
+    warm: bool = False
 
 
 class Mirror(NamedTuple):
-    """Where a source is mirrored. `source` is a registry, a prefix, `*.suffix` or `*`."""
+    """Where a source is mirrored. `source` is a registry, a prefix, `*.suffix` or `*`.
+
+    `file` is where it was read from when that is not the policy itself (`mirrorsFrom`).
+    """
 
     name: str
     source: str
@@ -52,6 +63,35 @@ class Mirror(NamedTuple):
     verify: str = "same-digest"
     fallback: str = "fail"
     line: int = 0
+    file: str = ""
+
+
+class MirrorSource(NamedTuple):
+    """An entry of `mirrorsFrom`: a file or directory in another system's language, or the manifests themselves.
+
+    `format` None: recognised by name and content.
+    """
+
+    name: str
+    file: str | None = None
+    manifests: bool = False
+    format: str | None = None
+    line: int = 0
+
+
+class PullSecrets(NamedTuple):
+    """Whether the locations' pull secrets are added, to what (`pod` or `serviceAccount`), and which exist unseen."""
+
+    inject: bool = False
+    target: str = "pod"
+    known: tuple[str, ...] = ()
+
+
+class CacheRule(NamedTuple):
+    """How long answers may be remembered, in seconds: `ttl` for tags, `stale_if_error` when nobody answers any more."""
+
+    ttl: float = 600.0
+    stale_if_error: float = 0.0
 
 
 class FieldRule(NamedTuple):
@@ -88,6 +128,10 @@ class Policy(NamedTuple):
     mirrors: tuple[Mirror, ...] = ()
     #: Sorted by name.
     variables: tuple[tuple[str, str], ...] = ()
+    #: The values that a variable may have, for those that are listed.
+    matrix: tuple[tuple[str, tuple[str, ...]], ...] = ()
+    mirrors_from: tuple[MirrorSource, ...] = ()
+    pull_secrets: PullSecrets = PullSecrets()
     fields: tuple[FieldRule, ...] = ()
     registries: tuple[RegistryRule, ...] = ()
     on_error: str = "fail"
@@ -96,12 +140,17 @@ class Policy(NamedTuple):
     mode: str = "transform"
     results: str = "full"
     offline: bool = False
+    #: The lock's file, absolute once `policyfiles` has placed it.
+    lock: str | None = None
+    cache: CacheRule = CacheRule()
     #: Whether pods are asked for with the pull secrets that they name, where those are in the input.
     use_manifest_secrets: bool = True
     #: Where it was read from ("" for the default).
     file: str = ""
     #: Whether it is the operator's own, or was declared trustworthy by the operator.
     trusted: bool = False
+    #: What `mirrorsFrom` could not carry over, as sentences for people.
+    notes: tuple[str, ...] = ()
     #: The keys that the text held, such as `onError`, `pin`, `pin.existing`, `registries[0].credentials`, with their
     #: lines.
     written: tuple[tuple[str, int], ...] = ()

@@ -45,6 +45,8 @@ class Plan(NamedTuple):
     #: Worth saying whatever the answer is.
     notes: tuple[Refusal, ...] = ()
     on_error: str = "fail"
+    #: What a node will pull: `tag` or `digest`.
+    pulls: str = "digest"
 
 
 class Planner:
@@ -67,10 +69,12 @@ class Planner:
         rule = self._rule(reference)
         if rule.action == "deny":
             return self._deny(text, reference, rule)
-        there = self._mirrors.candidates(reference)
         kept = keep is not None or rule.action == "keep"
         style = rule.style or self.policy.pin.style
         fixed = self._fixed(reference)
+        by_tag = reference.digest is None and (kept or style == "tag")
+        pulls = "tag" if by_tag else "digest"
+        there = self._mirrors.candidates(reference, pulls)
         question, refusals, notes = None, there.refusals, _fallback_notes(reference, there)
         if keep is not None and self.policy.keeps == "refuse" and reference.digest is None:
             refusals = (*refusals, _refused_keep(text, keep))
@@ -93,7 +97,25 @@ class Planner:
             refusals,
             notes,
             self.policy.on_error,
+            pulls,
         )
+
+    def proofs(self, plan: Plan) -> tuple[tuple[Candidate, Question], ...]:
+        """Each location of a plan with the question whether it alone would do, also where it says `verify: none`."""
+        reference = plan.reference
+        if reference is None or plan.action == "deny" or not plan.locations:
+            return ()
+        there = self._mirrors.candidates(reference, plan.pulls)
+        mirror, fixed = there.mirror, self._fixed(reference)
+        assert mirror is not None
+        strict = mirror._replace(verify="exists" if mirror.verify == "exists" else "same-digest", fallback="fail")
+        asked = []
+        for one in there.locations:
+            alone = there._replace(mirror=strict, locations=(one,))
+            question = self._question(reference, alone, None if fixed else plan.platform, fixed)
+            assert question is not None
+            asked.append((one, question))
+        return tuple(asked)
 
     def _rule(self, reference: Reference) -> ImageRule:
         if self._rules:
@@ -131,7 +153,8 @@ class Planner:
             locations = tuple(candidate.reference.normalised() for candidate in there.locations)
         if mirror is None or not locations:
             return Question(source, platform=platform)
-        return Question(source, locations, mirror.resolve_at, verify, mirror.fallback == "source", platform)
+        warm = tuple(index for index, one in enumerate(there.locations) if one.warm)
+        return Question(source, locations, mirror.resolve_at, verify, mirror.fallback == "source", platform, warm=warm)
 
 
 def _bare(reference: Reference) -> Reference:
@@ -163,8 +186,8 @@ def _no_location(reference: Reference, there: Candidates) -> tuple[Refusal, ...]
     return (
         Refusal(
             "mirror-missing",
-            f"no location of {there.mirror.name} fits {shorten(reference.written)}: each needs {{tag}}",
-            "write a tag, or give the mirror a location without {tag} or `fallback: source`",
+            f"no location of {there.mirror.name} fits {shorten(reference.written)}: {_unfit(there)}",
+            "write what its locations want, or give the mirror another location or `fallback: source`",
         ),
     )
 
@@ -175,8 +198,12 @@ def _fallback_notes(reference: Reference, there: Candidates) -> tuple[Refusal, .
     return (
         Refusal(
             "mirror-missing",
-            f"no location of {there.mirror.name} fits {shorten(reference.written)} (each needs {{tag}}); "
+            f"no location of {there.mirror.name} fits {shorten(reference.written)} ({_unfit(there)}); "
             "its source's name is used (fallback: source)",
-            "write a tag, or give the mirror a location without {tag}",
+            "write what its locations want, or give the mirror another location",
         ),
     )
+
+
+def _unfit(there: Candidates) -> str:
+    return "; ".join(there.unfit[:3]) + (" and more" if len(there.unfit) > 3 else "")

@@ -32,6 +32,11 @@ class Question(NamedTuple):
     platform: str | None = None
     #: Whose credentials: AMBIENT, or an identity of the pull secrets that the pod names.
     scope: str = AMBIENT
+    #: Which locations (indexes) are asked for the tag first, so that a pull-through cache fetches what it means.
+    warm: tuple[int, ...] = ()
+    #: What is wanted beside the digest: nothing, its `size`, or the digests of its `platforms` too (one request more
+    #: for each index).
+    details: str = ""
 
 
 class PullSecret(NamedTuple):
@@ -74,6 +79,10 @@ class Resolved(NamedTuple):
     chosen: int | None = None
     #: Locations that were passed over before `chosen`, and things worth a warning.
     notes: tuple[Refusal, ...] = ()
+    #: Bytes of what the digest names; only where the question wanted it and the registry said it.
+    size: int | None = None
+    #: By platform, sorted; only where the question wanted them and the digest names an index.
+    platforms: tuple[tuple[str, str], ...] = ()
 
 
 class Missing(NamedTuple):

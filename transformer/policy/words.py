@@ -25,13 +25,6 @@ LATER = frozenset(
         "allowParameters",
         "cache",
         "lock",
-        "matrix",
-        "mirrorsFrom",
-        "pullSecret",
-        "pullSecrets",
-        "rewrite",
-        "warm",
-        "when",
     )
 )
 
