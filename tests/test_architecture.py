@@ -17,7 +17,7 @@ from tests.conftest import ROOT
 
 PACKAGE = ROOT / "transformer"
 
-CORE = ("errors", "images", "text", "kube", "policy", "pipeline")
+CORE = ("errors", "images", "text", "kube", "policy", "languages", "pipeline")
 RIM = (*CORE, "lockfile", "report", "registry", "embedded")
 
 #: What each room or module may import of ours; a dotted name allows that module alone. Itself is always allowed, and
@@ -28,6 +28,7 @@ MAY_IMPORT = {
     "text": ("errors",),
     "kube": ("errors", "images", "text"),
     "policy": ("errors", "images", "text", "kube"),
+    "languages": ("errors", "images", "text", "policy"),
     "pipeline": ("errors", "images", "text", "kube", "policy"),
     "registry": ("errors", "images", "policy.questions"),
     "lockfile": CORE,
