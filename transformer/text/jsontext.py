@@ -28,7 +28,7 @@ def read(text: str, start: int, end: int) -> list[Plain]:
     while (start := _skip(text, start, end)) < end:
         reader = _Reader(text, start, end)
         tree = reader.value(0)
-        documents.append(Plain(tree, reader.scalars, reader.duplicates))
+        documents.append(Plain(tree, reader.scalars, reader.duplicates, (start, reader.position)))
         start = reader.position
     return documents
 

@@ -75,11 +75,12 @@ class Parsed(Protocol):
 
 
 class Plain(NamedTuple):
-    """A document whose scalars are all at hand."""
+    """A document whose scalars are all at hand. `span`: where it stands, when others may stand beside it."""
 
     tree: Tree
     scalars: list[Scalar]
     duplicates: Sequence[Duplicate] = ()
+    span: tuple[int, int] | None = None
 
     def scalar(self, leaf: int) -> Scalar:
         return self.scalars[leaf]
