@@ -8,7 +8,7 @@ import pytest
 
 from tests.doors import ELSEWHERE, item, pod
 from transformer.pipeline import Run, Where
-from transformer.policy.model import FieldRule, ImageRule, Location, Mirror, Pin, Policy
+from transformer.policy.model import FieldRule, ImageRule, Location, Mirror, Pin, Policy, PullSecrets
 from transformer.policy.questions import Missing, Refusal, Resolved
 from transformer.text.source import File
 
@@ -463,3 +463,73 @@ def test_list_looks_at_no_secret():
 def test_an_outcome_shows_no_secret():
     outcome, _ = run(pulling("x/a:1", "regcred"), login("regcred", "docker.io"))
     assert CANARY not in repr(outcome)
+
+
+# Pull secrets of mirrors.
+
+HUB = Mirror("mirrors[0]", "docker.io/x", (Location("mirrors[0].locations[0]", "m.test/hub", pull_secret="hub"),))
+INJECTS = Policy(mirrors=(HUB,), pull_secrets=PullSecrets(True, known=("hub",)))
+ROBOT = "apiVersion: v1\nkind: ServiceAccount\nmetadata: {name: default}\n"
+
+
+def test_nothing_is_added_unless_the_policy_says_so():
+    for policy in (INJECTS._replace(pull_secrets=PullSecrets()), INJECTS._replace(mirrors=())):
+        outcome, _ = run(pod("x/a:1"), ROBOT, policy=policy)
+        assert outcome.injections == () and "imagePullSecrets" not in outcome.text() + outcome.text(1)
+        assert outcome.findings == ()
+
+
+@pytest.mark.parametrize(
+    "mirror",
+    [
+        HUB._replace(write="source"),
+        HUB._replace(locations=(HUB.locations[0]._replace(pull_secret=None),)),
+        HUB._replace(source="docker.io/y"),
+    ],
+)
+def test_nothing_is_added_to_what_was_not_sent_there(mirror):
+    outcome, _ = run(pod("x/a:1"), ROBOT, policy=INJECTS._replace(mirrors=(mirror,)))
+    assert outcome.injections == () and outcome.text().count("imagePullSecrets") == 0 and outcome.findings == ()
+
+
+def test_a_pull_secret_is_added_where_an_image_was_sent():
+    outcome, _ = run(pod("x/a:1"), ROBOT, pod("y/b:1"), policy=INJECTS)
+    sent = pod(f"m.test/hub/a:1@{DIGEST}").replace("  containers", "  imagePullSecrets:\n  - name: hub\n  containers")
+    assert (outcome.text(), outcome.text(1), outcome.text(2)) == (sent, ROBOT, pod(f"y/b:1@{OTHER}"))
+    ((one,), findings) = (outcome.injections, outcome.findings)
+    assert (one.path, one.names, findings) == ("spec.imagePullSecrets", ("hub",), ())
+    again, table = run(outcome.text(), ROBOT, policy=INJECTS)
+    assert (again.text(), again.injections, again.findings) == (sent, (), ())
+
+
+@pytest.mark.parametrize(("inject", "write", "asked"), [(True, "mirror", 1), (False, "mirror", 0), (True, "source", 0)])
+def test_the_secret_that_is_added_counts_for_the_proof(inject, write, asked):
+    policy = Policy(mirrors=(HUB._replace(write=write),), pull_secrets=PullSecrets(inject))
+    _, table = run(pod("x/a:1"), ROBOT, login("hub", "m.test"), policy=policy)
+    assert sum(scope is not None for scope in table.scopes.values()) == asked
+
+
+def test_a_kept_image_that_is_sent_gets_it_too():
+    text = pod("x/a:1", extra="  annotations: {pindown.dev/keep: frozen}\n")
+    outcome, table = run(text, ROBOT, policy=INJECTS)
+    assert (table.batches, len(outcome.injections)) == ([], 1)
+
+
+def test_what_is_wrong_with_it_is_reported_at_the_image():
+    outcome, _ = run("# a\n" + pod("x/a:1"), policy=INJECTS._replace(pull_secrets=PullSecrets(True)))
+    told = [(one.rule, one.severity, one.place.line, one.place.path) for one in outcome.findings]
+    place = (9, "spec.containers[0].image")
+    assert told == [(rule, "warning", *place) for rule in ("pull-secret-missing", "pull-secret-conflict")]
+    assert not outcome.failed
+
+
+def test_a_secret_that_cannot_work_fails_the_run():
+    text = login("hub", "other.test")
+    outcome, _ = run(pod("x/a:1"), ROBOT, text, policy=INJECTS._replace(pull_secrets=PullSecrets(True)))
+    assert outcome.failed and outcome.findings[0].rule == "pull-secret-conflict"
+    assert CANARY not in str(outcome.findings)
+
+
+def test_an_image_that_is_refused_gets_nothing():
+    outcome, _ = run(pod("x/a:1"), ROBOT, policy=INJECTS, table=Table())
+    assert outcome.failed and outcome.injections == ()

@@ -6,15 +6,16 @@ plan -> ask (once, in one batch) -> decide -> edit. Knows no surface and no regi
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from typing import NamedTuple, TypeAlias
+from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
 from transformer.errors import Finding, Place
 from transformer.images import reference
 from transformer.images.reference import shorten
 from transformer.kube import facts
 from transformer.kube.shapes import SHAPES, Written
-from transformer.kube.survey import Oddity, Site, Survey, keep_reason
+from transformer.kube.survey import Oddity, Site, Standing, Survey, keep_reason
 from transformer.policy import judge
+from transformer.policy.collisions import collisions, landings_of
 from transformer.policy.decide import Decision, decide
 from transformer.policy.model import Policy
 from transformer.policy.plan import Plan, Planner
@@ -22,6 +23,9 @@ from transformer.policy.questions import AMBIENT, NO_SCOPES, Answer, Question, R
 from transformer.text.edits import Edit, apply, respell
 from transformer.text.source import File, Positions
 from transformer.text.tree import Scalar, TextError
+
+if TYPE_CHECKING:
+    from transformer.policy.injection import Injection
 
 
 class Decided(NamedTuple):
@@ -56,6 +60,8 @@ class Outcome(NamedTuple):
     findings: tuple[Finding, ...]
     counts: Counts
     documents: int
+    #: Pull secrets that are added; `edits` has them too.
+    injections: tuple[Injection, ...] = ()
 
     @property
     def failed(self) -> bool:
@@ -68,12 +74,12 @@ class Outcome(NamedTuple):
 
 
 class Where:
-    """Says where sites and oddities stand: file, line and resource."""
+    """Says where something stands: file, line and resource."""
 
     def __init__(self) -> None:
         self._positions: dict[int, Positions] = {}
 
-    def __call__(self, thing: Site | Oddity) -> Place:
+    def __call__(self, thing: Standing) -> Place:
         positions = self._positions.setdefault(id(thing.file), Positions(thing.file.text))
         return Place(thing.file.name, *positions(thing.offset), *thing.resource[:4], thing.path)
 
@@ -108,10 +114,12 @@ class Run:
         decided = tuple(
             Decided(site, plan, early or self._decide(site, plan, answers)) for site, plan, early in planned
         )
-        edits = self._edit(decided)
-        by_file = tuple(tuple(edits.made.get(id(file), ())) for file in files)
+        self._collide(decided)
+        edits = self._edit(decided).made
+        injections = self._inject(decided, edits)
+        by_file = tuple(tuple(edits.get(id(file), ())) for file in files)
         counts = self._count(decided, getattr(resolver, "requests", 0))
-        return Outcome(tuple(files), by_file, decided, self.findings(), counts, self.survey.documents)
+        return Outcome(tuple(files), by_file, decided, self.findings(), counts, self.survey.documents, injections)
 
     def findings(self) -> tuple[Finding, ...]:
         """What was found so far, errors first, in the order of the text."""
@@ -143,15 +151,18 @@ class Run:
         """The same plans, each with the pull secrets of its pod as the scope of its question."""
         if not (self.survey.secrets and self._planner.policy.use_manifest_secrets and any(map(_asks, planned))):
             return planned, NO_SCOPES
-        from transformer.policy.pullsecrets import Scoper  # brings json and hashlib: not for those who have no Secrets
+        from transformer.policy.pullsecrets import (
+            Scoper,
+            to_be_added,
+        )  # brings json and hashlib: not for those who have no Secrets
 
-        scoper = Scoper(self.survey.secrets, self.survey.accounts)
+        scoper, rules = Scoper(self.survey.secrets, self.survey.accounts), self._planner.policy.pull_secrets
         plans: dict[tuple[int, str], Plan] = {}
         scoped: list[Planned] = []
         for site, plan, early in planned:
             if plan is not None and plan.question is not None and early is None:
                 # Plans are shared by all sites with the same text; here by all of them with the same pull secrets.
-                scope = scoper.scope(site, plan.question)
+                scope = scoper.scope(site, plan.question, to_be_added(rules, plan))
                 if scope != AMBIENT:
                     key = (id(plan), scope)
                     plan = plans.get(key) or plan._replace(question=plan.question._replace(scope=scope))
@@ -203,6 +214,13 @@ class Run:
         place = self._where(site)
         self._findings += [Finding(one.rule, one.message, one.help, severity, place) for one in refusals]
 
+    def _collide(self, decided: Sequence[Decided]) -> None:
+        """Reports sources that share a name at a mirror."""
+        plans = {id(one.plan): one for one in decided if one.plan is not None and one.plan.locations}
+        landings = [(one.site, landing) for one in plans.values() for landing in landings_of(one.plan, one.decision)]
+        for at, refusal, severity in collisions([landing for _, landing in landings]):
+            self._report(landings[at][0], (refusal,), severity)
+
     def _edit(self, decided: Sequence[Decided]) -> _Edits:
         edits = _Edits()
         for one in decided:
@@ -214,6 +232,24 @@ class Run:
         for site in edits.overreaching():
             self._report(site, (_differs(site),), "error")
         return edits
+
+    def _inject(self, decided: Sequence[Decided], edits: dict[int, list[Edit]]) -> tuple[Injection, ...]:
+        """Adds the pull secrets of the locations that images were sent to, where the policy says so."""
+        rules = self._planner.policy.pull_secrets
+        sent = [(one.site, one.decision.location) for one in decided if one.decision.location is not None]
+        if not rules.inject or not any(location.pull_secret for _, location in sent):
+            return ()
+        from transformer.policy.injection import Injector
+
+        injector = Injector(rules, self.survey)
+        for site, location in sent:
+            injector.add(site, location)
+        made, more = injector.finish()
+        for site, refusal, severity in injector.complaints:
+            self._report(site, (refusal,), severity)
+        for file, added in more.items():
+            edits.setdefault(file, []).extend(added)
+        return made
 
     def _count(self, decided: Sequence[Decided], requests: int) -> Counts:
         outcomes = [one.decision.outcome for one in decided]

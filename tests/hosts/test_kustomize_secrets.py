@@ -130,3 +130,76 @@ def test_two_layers_side_by_side_have_logins_of_their_own(call, write, private):
     assert built.returncode != 0
     assert "Deployment/two-web" in built.stderr and "Deployment/one-web" not in built.stderr
     assert "Secret two-regcred (key " in built.stderr and "wrong-word" not in built.stderr
+
+
+# Added to what is sent to a mirror.
+
+MIRRORED = """{mirrors: [{source: "%(source)s", locations: [{to: "%(mirror)s", pullSecret: regcred}]}],
+  pullSecrets: {inject: true, target: %(target)s}}"""
+ROBOTS = USES["an account"].replace("robot", "robot2")
+PLAIN_ACCOUNT = "---\napiVersion: v1\nkind: ServiceAccount\nmetadata: {name: robot2}\n"
+
+
+@pytest.fixture(scope="module")
+def mirrored(docker_registry_basic, private):
+    """The same image at two places of one registry: the policy's source and its location, and the digest."""
+    digest = docker_registry_basic.push_image("at-mirror/web", "1", registries.image("kustomized"))
+    host = docker_registry_basic.host
+    assert digest == private[1]
+    return {"source": f"{host}/kustomized", "mirror": f"{host}/at-mirror"}, f"{host}/at-mirror/web:1@{digest}"
+
+
+@pytest.fixture
+def inject(call, shop, mirrored, tmp_path):
+    """Builds the overlay with a policy that adds the generated Secret; answers that, and what a second run makes."""
+
+    def build(uses, overlay, target):
+        spec = MIRRORED % {**mirrored[0], "target": target}
+        directory = shop(uses, overlay, POLICY % (EXEC, spec))
+        base = tmp_path / "root" / "base" / "web.yaml"
+        base.write_text(base.read_text() + PLAIN_ACCOUNT)
+        built = call(require_tool("kustomize"), "build", *FLAGS, directory)
+        assert built.returncode == 0, built.stderr
+        (tmp_path / "again.yaml").write_text(POLICY % ("", spec))
+        again = call("pindown", "render", "--policy", str(tmp_path / "again.yaml"), "-", input=built.stdout)
+        assert again.returncode == 0, again.stderr
+        return built, again.stdout
+
+    return build
+
+
+def listed(text, kind, ending):
+    """The pull secrets of the one object of a kind whose name holds a word."""
+    (one,) = (one for one in yaml.safe_load_all(text) if one["kind"] == kind and ending in one["metadata"]["name"])
+    holder = one["spec"]["template"]["spec"] if kind == "Deployment" else one
+    return [each["name"] for each in holder.get("imagePullSecrets") or ()]
+
+
+@pytest.mark.parametrize("overlay", OVERLAYS.values(), ids=OVERLAYS)
+@pytest.mark.parametrize(
+    ("uses", "target", "pods", "accounts"),
+    [
+        (ROBOTS, "pod", 1, 0),
+        (ROBOTS, "serviceAccount", 0, 1),
+        (USES["an account"], "pod", 0, 0),
+        (USES["a list"], "pod", 1, 0),
+        (USES["a list"], "serviceAccount", 1, 0),
+    ],
+    ids=["a pod", "an account", "an account that has it", "a list that has it", "a list, whatever the target"],
+)
+def test_a_generated_secret_is_added_under_the_name_that_it_gets(
+    inject, mirrored, overlay, uses, target, pods, accounts
+):
+    built, again = inject(uses, overlay, target)
+    (secret,) = (one["metadata"]["name"] for one in yaml.safe_load_all(built.stdout) if one["kind"] == "Secret")
+    assert images(built.stdout) == [mirrored[1]]
+    assert listed(built.stdout, "Deployment", "web") == [secret] * pods
+    assert listed(built.stdout, "ServiceAccount", "robot2") == [secret] * accounts
+    assert again == built.stdout
+    assert "pull-secret" not in built.stderr and registries.PASSWORD not in built.stderr
+
+
+def test_an_account_that_is_not_there_is_told(inject):
+    built, again = inject("serviceAccountName: elsewhere", "namePrefix: prod-\n", "pod")
+    assert len(listed(built.stdout, "Deployment", "web")) == 1 and again == built.stdout
+    assert "warning[pull-secret-conflict]" in built.stderr and "ServiceAccount elsewhere" in built.stderr

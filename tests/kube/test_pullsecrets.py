@@ -10,7 +10,15 @@ import pytest
 from tests.doors import item, pod, resource_list
 from transformer.kube import pullsecrets
 from transformer.kube.identity import AFFIXES, FORMER_NAMES, NOWHERE, Resource
-from transformer.kube.pullsecrets import NO_SECRETS, ContentError, PodSecrets, Secret, content_of, former_names
+from transformer.kube.pullsecrets import (
+    ENFORCES,
+    NO_SECRETS,
+    ContentError,
+    PodSecrets,
+    Secret,
+    content_of,
+    former_names,
+)
 from transformer.kube.survey import Survey
 from transformer.text.source import File
 
@@ -62,7 +70,10 @@ SPECS = {
     "an account by both": ("serviceAccount: old\nserviceAccountName: robot", PodSecrets((), "robot")),
     "an empty account": ("serviceAccountName: ''\nserviceAccount: old", PodSecrets((), "old")),
     "a null account": ("serviceAccountName: ~", NO_SECRETS),
-    "a list and an account": ("imagePullSecrets: [{name: a}]\nserviceAccountName: robot", PodSecrets(("a",), None)),
+    "a list and an account": (
+        "imagePullSecrets: [{name: a}]\nserviceAccountName: robot",
+        PodSecrets(("a",), None, "robot"),
+    ),
     "an empty list and an account": ("imagePullSecrets: []\nserviceAccountName: r", PodSecrets((), "r")),
 }
 
@@ -93,7 +104,7 @@ BLOCK = """\
     ],
 )
 def test_a_pod_spec_however_it_is_read(text):
-    assert pods(text) == [PodSecrets(("a", "b"), None)]
+    assert pods(text) == [PodSecrets(("a", "b"), None, "robot" if "robot" in text else "default")]
 
 
 def test_every_image_of_a_pod_has_its_pods_and_no_other():
@@ -221,13 +232,136 @@ def test_an_account():
 
 
 @pytest.mark.parametrize("lines", ["", "imagePullSecrets: []\n", "imagePullSecrets:\n", "secrets: [{name: c}]\n"])
-def test_an_account_that_names_none_is_no_fact(lines):
-    assert survey(ACCOUNT + lines).accounts == []
+def test_an_account_that_names_none(lines):
+    assert [(one.resource.name, one.names) for one in survey(ACCOUNT + lines).accounts] == [("robot", ())]
+
+
+@pytest.mark.parametrize(
+    ("lines", "expected"),
+    [("", False), ("'true'", True), ('"true"', True), ("true", True), ("'false'", False), ("[x]", False), ("", False)],
+)
+def test_an_account_that_enforces_its_list(lines, expected):
+    text = f"apiVersion: v1\nkind: ServiceAccount\nmetadata:\n  name: a\n  annotations:\n    {ENFORCES}: {lines}\n"
+    assert [one.enforces for one in survey(text).accounts] == [expected]
+
+
+def test_where_accounts_stand():
+    text = (
+        "# a\n" + ACCOUNT + "---\nkind: List\nitems:\n" + item(ACCOUNT) + item("kind: List\nitems:\n" + item(ACCOUNT))
+    )
+    told = [(text[slice(*one.span)].lstrip("- ")[:14], one.at) for one in survey(text).accounts]
+    assert told == [("# a\napiVersion", ""), ("apiVersion: v1", ""), ("kind: List\n  i", "items[0]")]
+    for one in survey(text).accounts:
+        assert text.startswith("ServiceAccount", one.offset)
+
+
+@pytest.mark.parametrize("version", ["x.test/v1", "apps/v1"])
+def test_an_account_of_another_group(version):
+    assert survey(ACCOUNT.replace("v1", version, 1)).accounts == []
 
 
 def test_an_account_of_block_scalars():
     (found,) = survey(ACCOUNT + "imagePullSecrets:\n- name: |-\n    a\n").accounts
     assert found.names == ("a",)
+
+
+# Which Secrets there are, whatever they hold.
+
+HELD = {
+    "a Secret": (secret(PLAIN), [("regcred", JSON_TYPE, False)]),
+    "a Secret of another type": (secret("", "Opaque"), [("regcred", "Opaque", False)]),
+    "a Secret of no type": ("apiVersion: v1\nkind: Secret\nmetadata: {name: a}\n", [("a", "", False)]),
+    "a type that is null": (secret("", "~"), [("regcred", "", False)]),
+    "a Secret in JSON": ('{"apiVersion": "v1", "kind": "Secret", "metadata": {"name": "a"}}', [("a", "", False)]),
+    "a Secret of another group": ("apiVersion: x.test/v1\nkind: Secret\nmetadata: {name: a}\n", []),
+    "a SealedSecret": (
+        "apiVersion: bitnami.com/v1alpha1\nkind: SealedSecret\nmetadata: {name: a}\n",
+        [("a", "", True)],
+    ),
+    "a SealedSecret of another name": (
+        "apiVersion: bitnami.com/v1alpha1\nkind: SealedSecret\nmetadata: {name: a}\n"
+        "spec:\n  template:\n    metadata:\n      name: b\n",
+        [("b", "", True)],
+    ),
+    "an ExternalSecret": (
+        "apiVersion: external-secrets.io/v1\nkind: ExternalSecret\nmetadata: {name: a}\nspec: {target: {x: y}}\n",
+        [("a", "", True)],
+    ),
+    "an ExternalSecret of another name": (
+        "apiVersion: external-secrets.io/v1\nkind: ExternalSecret\nmetadata: {name: a}\nspec:\n  target:\n"
+        "    name: |-\n      b\n",
+        [("b", "", True)],
+    ),
+    "a name that is null": (
+        "apiVersion: external-secrets.io/v1\nkind: ExternalSecret\nmetadata: {name: a}\nspec: {target: {name: ~}}\n",
+        [("a", "", True)],
+    ),
+    "of another group": ("apiVersion: x.test/v1\nkind: ExternalSecret\nmetadata: {name: a}\n", []),
+}
+
+
+@pytest.mark.parametrize(("text", "expected"), HELD.values(), ids=HELD)
+def test_which_secrets_there_are(text, expected):
+    for whole in (text, "kind: List\nitems:\n" + item(text)):
+        assert [(one.resource.name, one.type, one.is_opaque) for one in survey(whole).held] == expected
+
+
+def test_secrets_are_not_counted_twice_when_a_list_is_read_again():
+    text = "kind: List\nitems:\n" + item(secret(PLAIN)) + '- {kind: X, a: "b\n\n  c"}\n'
+    assert len(survey(text).held) == 1
+
+
+# Where pods stand.
+
+
+def places(text):
+    return [(one.part.path, one.part.at, one.part.is_pod) for one in survey(text).sites if one.part is not None]
+
+
+RUNS = "{containers: [{image: x/a}]}"
+PLACES = {
+    "a Pod": (f"apiVersion: v1\nkind: Pod\nspec: {RUNS}\n", ("spec", "spec", True)),
+    "a Pod of another group": (f"apiVersion: x.test/v1\nkind: Pod\nspec: {RUNS}\n", ("spec", "spec", False)),
+    "something else in a Pod": (f"apiVersion: v1\nkind: Pod\nspec: {{x: {RUNS}}}\n", ("spec.x", "spec.x", False)),
+    "a PodTemplate": (f"kind: PodTemplate\ntemplate: {{spec: {RUNS}}}\n", ("template.spec", "template.spec", True)),
+    "another kind": (f"kind: X\nspec: {RUNS}\n", ("spec", "spec", False)),
+    "the object itself": ("kind: X\ncontainers: [{image: x/a}]\n", ("", "", False)),
+    "a template": (f"kind: X\na: {{template: {{spec: {RUNS}}}}}\n", ("a.template.spec", "a.template.spec", True)),
+    "a word that ends alike": (
+        f"kind: X\nmytemplate: {{spec: {RUNS}}}\n",
+        ("mytemplate.spec", "mytemplate.spec", False),
+    ),
+    "a podTemplate": (f"kind: X\npodTemplate: {{spec: {RUNS}}}\n", ("podTemplate.spec", "podTemplate.spec", True)),
+    "below keys with dots": (
+        f"kind: X\na.b: [{{template: {{spec: {RUNS}}}}}]\n",
+        ('["a.b"][0].template.spec', '["a.b"][0].template.spec', True),
+    ),
+    "in a list that is an item": (
+        "kind: List\nitems:\n" + item(f"kind: List\nitems:\n- {{kind: Pod, spec: {RUNS}}}\n"),
+        ("spec", "items[0].spec", True),
+    ),
+    "an object in an object": (
+        f"apiVersion: template.openshift.io/v1\nkind: Template\nobjects:\n- {{kind: Pod, spec: {RUNS}}}\n",
+        ("spec", "objects[0].spec", True),
+    ),
+}
+
+
+@pytest.mark.parametrize(("text", "expected"), PLACES.values(), ids=PLACES)
+def test_where_a_pod_stands(text, expected):
+    assert places(text) == [expected]
+
+
+def test_after_an_object_inside_an_object_paths_go_on():
+    text = f"apiVersion: template.openshift.io/v1\nkind: Template\nobjects: [{{kind: Pod, spec: {RUNS}}}]\nx: {RUNS}\n"
+    assert places(text) == [("spec", "objects[0].spec", True), ("x", "x", False)]
+
+
+def test_a_site_knows_what_was_read():
+    text = pod("x/a:1") + "---\nkind: List\nitems:\n" + item(pod("x/b:1"))
+    assert [text[slice(*site.span)] for site in survey(text).sites] == [pod("x/a:1"), item(pod("x/b:1"))]
+    text = '{"kind": "X", "containers": [{"image": "a"}]}\n {"kind": "Y", "containers": [{"image": "b"}]}\n'
+    assert [text[slice(*site.span)] for site in survey(text).sites] == [line.strip() for line in text.splitlines()]
 
 
 # All of the input.

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from transformer.kube import reading
 from transformer.kube.identity import NOWHERE, Resource
-from transformer.kube.pullsecrets import NO_SECRETS
+from transformer.kube.pullsecrets import NO_SECRETS, PodPart
 from transformer.kube.survey import Site, Survey, keep_reason
 from transformer.text.documents import Span
 from transformer.text.outline import Outlines
@@ -114,10 +114,9 @@ def test_a_site():
     start = text.index("'nginx")
     resource = Resource("v1", "Pod", "n", "p", {"pindown.dev/keep": "why"})
     scalar = Scalar(start, start + 9, "'", "nginx:1")
-    file = File("x.yaml", text)
-    assert found.sites == [
-        Site(file, resource, "spec.containers[0].image", "image", "nginx:1", ("nginx:1",), (scalar,), "c", NO_SECRETS)
-    ]
+    file, part = File("x.yaml", text), PodPart(None, (), "spec", "spec", True)
+    place = ("spec.containers[0].image", "image", "nginx:1", ("nginx:1",), (scalar,), "c", NO_SECRETS, part)
+    assert found.sites == [Site(file, resource, *place, (0, len(text)))]
     assert found.sites[0].offset == start
     assert found.documents == 1
 

@@ -53,14 +53,14 @@ def pod(*names, namespace=None, runs_as=None, **notes) -> str:
     return json.dumps({"apiVersion": "v1", "kind": "Pod", "metadata": meta("web", namespace, **notes), "spec": spec})
 
 
-def scopes(*texts, image="registry.test/team/app:1", locations=()):
+def scopes(*texts, image="registry.test/team/app:1", locations=(), added=()):
     """For each pod in the texts (one file each) the Secrets of its scope, as namespace/name; and the Scoper."""
     found = survey(*texts)
     scoper = Scoper(found.secrets, found.accounts)
     question = Question(parse(image).normalised(), tuple(parse(one).normalised() for one in locations))
     told = []
     for site in found.sites:
-        scope = scoper.scope(site, question)
+        scope = scoper.scope(site, question, added)
         used = () if scope == "ambient" else scoper.scopes[scope]
         told.append([f"{one.namespace}/{one.name}" for one in used])
     return told, scoper
@@ -130,6 +130,22 @@ def test_used(texts, expected):
 def test_a_location_counts_as_well_as_the_source():
     told, _ = scopes(pod("regcred"), REGCRED, image="nginx:1", locations=["registry.test/hub/nginx:1"])
     assert told == [["/regcred"]]
+
+
+@pytest.mark.parametrize(
+    ("texts", "expected"),
+    [
+        ([pod()], []),
+        ([pod(), REGCRED], ["/regcred"]),
+        ([pod("other"), REGCRED, secret("other", "registry.test")], ["/other", "/regcred"]),
+        ([pod("regcred"), REGCRED], ["/regcred"]),
+        ([pod(), account("default", "a"), REGCRED, secret("a", "registry.test")], ["/a", "/regcred"]),
+        ([pod(), secret("regcred", "other.test")], []),
+        ([pod(namespace="a"), REGCRED], []),
+    ],
+)
+def test_secrets_that_the_pod_will_get(texts, expected):
+    assert scopes(*texts, added=("regcred",))[0] == [expected]
 
 
 def test_docker_hub_under_its_old_name():

@@ -9,7 +9,9 @@ import pytest
 from tests.doors import ELSEWHERE, pod
 from transformer.errors import Finding, Place
 from transformer.images import reference
+from transformer.kube.identity import Resource
 from transformer.pipeline import Counts, Outcome, Run, Where
+from transformer.policy.injection import Injection
 from transformer.policy.model import Policy
 from transformer.policy.questions import Missing, Refusal, Resolved
 from transformer.report import jsonlines
@@ -68,6 +70,30 @@ def test_a_refused_image():
     expected = {"rule": "not-found", "severity": "error", "message": "gone", "help": "look", **PLACE}
     assert finding == expected and list(finding) == list(expected)
     assert summary["summary"]["refused"] == 1
+
+
+INJECTION = Injection(
+    File("a.yaml", pod("a/b:1")),
+    Resource("v1", "Pod", "shop", "web", {}),
+    3,
+    "spec.imagePullSecrets",
+    ("a", "hub"),
+    False,
+)
+
+
+def test_a_pull_secret_that_is_added():
+    outcome = Outcome((), (), (), (), Counts(0, 0, 0, 0, 0, 0), 1, (INJECTION, INJECTION._replace(is_account=True)))
+    one, other, summary = map(json.loads, jsonlines.render(outcome, Where(), 0).splitlines())
+    place = {**PLACE, "line": 1, "column": 4, "namespace": "shop", "path": "spec.imagePullSecrets"}
+    assert one == {"injected": {**place, "pullSecrets": ["a", "hub"], "to": "pod"}}
+    assert list(one["injected"]) == [*PLACE, "pullSecrets", "to"]
+    assert (other["injected"]["to"], list(summary)) == ("serviceAccount", ["summary"])
+
+
+def test_a_run_that_fails_adds_no_pull_secret():
+    outcome = Outcome((), (), (), (Finding("x", "wrong"),), Counts(0, 0, 0, 0, 0, 0), 1, (INJECTION,))
+    assert "injected" not in jsonlines.render(outcome, Where(), 0)
 
 
 def test_notes_do_not_break_the_lines():

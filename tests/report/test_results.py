@@ -12,9 +12,13 @@ from hypothesis import strategies as st
 from tests.doors import ELSEWHERE
 from transformer.errors import Finding, Place
 from transformer.kube.identity import NOWHERE, Resource
-from transformer.pipeline import Counts, Outcome
+from transformer.kube.survey import Site
+from transformer.pipeline import Counts, Decided, Outcome
+from transformer.policy.decide import Decision
+from transformer.policy.injection import Injection
 from transformer.report import results
 from transformer.report.results import Result
+from transformer.text.source import File
 
 POD = Resource("v1", "Pod", "shop", "web", {"config.kubernetes.io/path": "a.yaml", "config.kubernetes.io/index": "2"})
 
@@ -123,6 +127,37 @@ def test_a_finding_without_a_resource_says_where_in_its_message():
     outcome = Outcome((), (), (), (Finding("x", "wrong", place=place),), Counts(0, 0, 0, 0, 0, 0), 1)
     (entry,) = results.results(outcome, False)
     assert both(entry) == {"message": "<stdin>:3:1: wrong", "severity": "error", "tags": {"rule": "x"}}
+
+
+INJECTION = Injection(File("", ""), POD, 0, "spec.imagePullSecrets", ("a", "hub"), False)
+
+
+@pytest.mark.parametrize("summary", [True, False])
+def test_a_run_that_fails_tells_of_no_pull_secret(summary):
+    outcome = Outcome((), (), (), (Finding("x", "wrong"),), Counts(0, 0, 0, 0, 0, 0), 1, (INJECTION,))
+    assert [entry.rule for entry in results.results(outcome, summary)] == ["x"]
+
+
+def test_a_pull_secret_that_is_added():
+    outcome = Outcome((), (), (), (), Counts(0, 0, 0, 0, 0, 0), 1, (INJECTION,))
+    (entry,) = results.results(outcome, False)
+    assert both(entry) == {
+        "message": "pull secrets added: a, hub",
+        "severity": "info",
+        "resourceRef": {"apiVersion": "v1", "kind": "Pod", "name": "web", "namespace": "shop"},
+        "field": {"path": "spec.imagePullSecrets", "proposedValue": "a, hub"},
+        "file": {"path": "a.yaml", "index": 2},
+        "tags": {"rule": "pullSecrets.inject"},
+    }
+
+
+def test_pull_secrets_in_a_summary():
+    site = Site(File("", ""), POD, "p", "image", "a", ("a",), (None,))
+    changed = (Decided(site, None, Decision("pinned", "b")),)
+    for injections, told in (((), ""), ((INJECTION,) * 2, ", pull secrets added in 2 places")):
+        outcome = Outcome((), (), changed, (), Counts(1, 1, 1, 0, 0, 0), 1, injections)
+        (entry,) = results.results(outcome, True)
+        assert entry.message == f"1 images changed, 0 kept{told}"
 
 
 def test_nothing_to_say():

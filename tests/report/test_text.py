@@ -6,7 +6,9 @@ import pytest
 
 from tests.doors import ELSEWHERE, pod
 from transformer.errors import Finding, Place
+from transformer.kube.identity import Resource
 from transformer.pipeline import Counts, Outcome, Run
+from transformer.policy.injection import Injection
 from transformer.policy.model import ImageRule, Policy
 from transformer.report import text
 from transformer.text.source import File
@@ -151,3 +153,12 @@ def test_keeps_stand_between_the_findings_and_the_summary():
 def test_a_denied_image_is_not_told_as_kept():
     deny = Policy(images=(ImageRule("images[0]", "docker.io/x/**", "deny", "unsafe"),))
     assert list(text.kept(finished(pod("x/b:1", extra=NOTED), deny))) == []
+
+
+def test_pull_secrets_are_among_the_changes():
+    pod = Resource("v1", "Pod", "shop", "web", {})
+    added = Injection(File("", ""), pod, 0, "spec.imagePullSecrets", ("a", "h\x1b[0mub"), False)
+    told = list(text.changes(outcome()._replace(injections=(added,))))
+    assert told == ["  Pod/web (namespace shop) spec.imagePullSecrets: added a, h\ufffd[0mub (pullSecrets.inject)"]
+    assert list(text.changes(outcome(FOUND)._replace(injections=(added,)))) == []
+    assert "added" not in text.render(outcome()._replace(injections=(added,)), 0)

@@ -6,8 +6,10 @@ import base64
 import json
 import subprocess
 import sys
+import textwrap
 
 import pytest
+import yaml
 
 from tests import registries
 from tests.doors import item, pod, resource_list, results, transformer
@@ -216,7 +218,7 @@ def test_no_byte_tells(run_pindown, tmp_path, image, host, outcome, command):
     assert ran.returncode == (0 if outcome == "accepted" else 1), ran.stderr
     # The answer itself has the Secret as it came in, and in no other spelling.
     written = ran.stdout.decode().replace(texts[1], "").replace(item(texts[1]), "") + ran.stderr.decode()
-    written += "".join(path.read_text() for path in tmp_path.rglob("*") if path.is_file())
+    written += "".join(path.read_text(errors="replace") for path in tmp_path.rglob("*") if path.is_file())
     assert [text for text in [*SECRETS, encoded] if text in written] == []
     assert written
 
@@ -239,3 +241,78 @@ def test_nothing_of_the_chain_is_imported_where_nobody_is_asked(text, modules):
     program = ABOUT + f"print(*[name for name in {watched} if name in sys.modules], file=sys.stderr)"
     ran = subprocess.run([sys.executable, "-c", program], input=text, capture_output=True, text=True, timeout=30)
     assert (ran.stdout, ran.stderr.splitlines()[-1].split()) == (text, modules)
+
+
+# Added to what is sent to a mirror.
+
+
+def injecting(source: str, to: str, target: str = "pod") -> str:
+    """A policy that sends a path of a registry to another one, where no proof is asked for."""
+    location = {"to": to, "pullSecret": "hub"}
+    mirror = {"source": source, "locations": [location], "verify": "none"}
+    return transformer(mirrors=[mirror], pullSecrets={"inject": True, "target": target, "known": ["hub"]})
+
+
+ROBOT = "apiVersion: v1\nkind: ServiceAccount\nmetadata:\n  name: robot\nimagePullSecrets:\n- name: a\n"
+
+
+@pytest.fixture
+def moved(nginx):
+    """The policy's source and location, and the image at the mirror."""
+    host = nginx.partition("/")[0]
+    return (f"{host}/library", f"{host}/copy"), nginx.replace("/library/", "/copy/")
+
+
+@pytest.mark.parametrize("newline", ["\n", "\r\n"], ids=["lf", "crlf"])
+@pytest.mark.parametrize("ending", ["", "results: []\n"])
+def test_krm_adds_to_the_pod_and_tells(door, nginx, moved, newline, ending):
+    policy = injecting(*moved[0])
+    sent = resource_list(deployment(nginx, spec="serviceAccountName: robot"), ROBOT, config=policy, results=ending)
+    ran = door(stdin=sent.replace("\n", newline))
+    assert ran.code == 0, ran.err
+    (found, account) = yaml.safe_load(ran.out)["items"]
+    spec = found["spec"]["template"]["spec"]
+    assert spec["imagePullSecrets"] == [{"name": "a"}, {"name": "hub"}]
+    assert spec["containers"][0]["image"].startswith(moved[1] + "@sha256:")
+    assert account == yaml.safe_load(ROBOT)
+    one = next(one for one in results(ran.out) if one["tags"]["rule"] == "pullSecrets.inject")
+    assert one["field"] == {"path": "spec.template.spec.imagePullSecrets", "proposedValue": "a, hub"}
+    rows = ["        imagePullSecrets:", "        - name: a", "        - name: hub"]
+    assert newline.join(rows) + newline in ran.out
+    again = door(stdin=ran.out)
+    assert (again.code, again.out) == (0, ran.out)
+
+
+@pytest.mark.parametrize("end", ["\n", "", "\n\n", " # c\n", "\n# c\n"])
+def test_krm_adds_to_an_account_at_the_very_end(door, nginx, moved, end):
+    """Where `results` are added too."""
+    policy = injecting(*moved[0], target="serviceAccount")
+    items = item(deployment(nginx, spec="serviceAccountName: robot")) + item(ROBOT).removesuffix("\n") + end
+    ran = door(stdin=f"apiVersion: config.kubernetes.io/v1\nkind: ResourceList\n{policy}items:\n{items}")
+    assert ran.code == 0, ran.err
+    account = yaml.safe_load(ran.out)["items"][1]
+    assert account["imagePullSecrets"] == [{"name": "a"}, {"name": "hub"}]
+    assert len(results(ran.out)) == 2 and door(stdin=ran.out).out == ran.out
+
+
+@pytest.mark.parametrize("compact", [True, False])
+def test_krm_in_json(door, nginx, moved, compact):
+    account = ROBOT.replace("robot", "default")
+    found = yaml.safe_load(resource_list(deployment(nginx), account, config=injecting(*moved[0])))
+    found["items"][0]["metadata"]["annotations"] = {"note": "\U0001f389"}
+    text = json.dumps(found, separators=(",", ":")) if compact else json.dumps(found, indent=1)
+    answer = json.loads(door(stdin=text).out)
+    spec = answer["items"][0]["spec"]["template"]["spec"]
+    assert spec["imagePullSecrets"] == [{"name": "a"}, {"name": "hub"}]
+    assert list(spec) == ["imagePullSecrets", "containers"]
+
+
+def test_a_stream_in_the_report(door, nginx, moved, workdir):
+    policy = injecting(*moved[0]).removeprefix("functionConfig:\n")
+    (workdir / "pindown.yaml").write_text(textwrap.dedent(policy))
+    ran = door("render", "--format", "json", "-", stdin=deployment(nginx))
+    (told,) = (line for line in map(json.loads, ran.err.splitlines()) if "injected" in line)
+    assert (told["injected"]["pullSecrets"], told["injected"]["to"], ran.code) == (["hub"], "pod", 0)
+    assert "pull-secret-conflict" in ran.err  # its account is not there
+    assert "added hub" in door("render", "-v", "-", stdin=deployment(nginx)).err
+    assert "added hub" not in door("render", "-", stdin=deployment(nginx)).err

@@ -13,9 +13,11 @@ from transformer.kube import catalogue, paths
 from transformer.kube.identity import LISTS, Identity, identity_of, is_list, leaf_of
 from transformer.kube.pullsecrets import (
     AccountPart,
+    HeldPart,
     PodPart,
     SecretPart,
     account_part,
+    held_part,
     pod_part,
     secret_part,
 )
@@ -73,6 +75,7 @@ class Found(NamedTuple):
     is_blocked: bool
     secrets: tuple[SecretPart, ...] = ()
     accounts: tuple[AccountPart, ...] = ()
+    held: tuple[HeldPart, ...] = ()
 
 
 def rows_of(fields: Sequence[Field], group: str, kind: str) -> Sequence[catalogue.Row]:
@@ -113,7 +116,7 @@ class Finder:
         search = _Search(document.value, self._fields, _PLACES_LIMIT + _PLACES_PER_SCALAR * size)
         search.object(root)
         candidates, secrets = tuple(search.candidates.values()), tuple(search.secrets)
-        found = Found(candidates, tuple(search.strange), False, secrets, tuple(search.accounts))
+        found = Found(candidates, tuple(search.strange), False, secrets, tuple(search.accounts), tuple(search.held))
         if not isinstance(document, Lines) or not document.outline.blocks:
             return found
         wanted = (*document.outline.kinds, *_needed(found))
@@ -121,8 +124,8 @@ class Finder:
 
 
 def _needed(found: Found) -> Iterator[int]:
-    parts: list[Candidate | Strange | SecretPart | AccountPart] = [*found.candidates, *found.strange]
-    parts += [*found.secrets, *found.accounts]
+    parts: list[Candidate | Strange | SecretPart | AccountPart | HeldPart] = [*found.candidates, *found.strange]
+    parts += [*found.secrets, *found.accounts, *found.held]
     for one in parts:
         yield from (leaf for leaf in one.identity[:4] if leaf is not None)
         yield from one.identity.annotations.values()
@@ -135,7 +138,9 @@ def _needed(found: Found) -> Iterator[int]:
         if isinstance(one, SecretPart):
             yield from (one.type, *(leaf for _, _, leaf in one.contents))
         if isinstance(one, AccountPart):
-            yield from one.secrets
+            yield from (*one.secrets, *(() if one.enforces is None else (one.enforces,)))
+        if isinstance(one, HeldPart):
+            yield from (leaf for leaf in (one.name, one.type) if leaf is not None)
 
 
 class _Search:
@@ -146,12 +151,21 @@ class _Search:
         self.strange: list[Strange] = []
         self.secrets: list[SecretPart] = []
         self.accounts: list[AccountPart] = []
+        self.held: list[HeldPart] = []
+        #: The object that is searched: its place in the document, and its kind when it is a core one.
+        self.base, self.core = "", ""
         #: Nodes that a row names as objects: `_anywhere` leaves them to `object`.
         self.objects: set[int] = set()
         self.places = 0
 
     def object(self, node: Tree, path: str = "", listed: Identity | None = None) -> None:
         """One Kubernetes object; paths in it start anew. `listed` says whose item it is; an item must be an object."""
+        outside = self.base, self.core
+        self.base = f"{self.base}.{path}" if self.base and path else self.base + path
+        self._object(node, path, listed)
+        self.base, self.core = outside
+
+    def _object(self, node: Tree, path: str, listed: Identity | None) -> None:
         self._visit()
         if not isinstance(node, dict):
             if listed is not None:
@@ -159,6 +173,7 @@ class _Search:
             return
         identity = identity_of(node)
         group, kind = self._group_kind(identity)
+        self.core = "" if group else kind
         if kind == "CustomResourceDefinition":
             return
         rows = rows_of(self.fields, group, kind)
@@ -168,21 +183,22 @@ class _Search:
             return
         for row in rows:
             self._row(identity, node, row)
-        if not group:
-            self._core(identity, kind, node)
-        pod = pod_part(node)
+        self._pull_secrets(identity, group, kind, node)
+        pod = pod_part(node, "", self.base)
         for key, child in node.items():
             if key != "status" and not isinstance(child, int):
-                self._anywhere(identity, child, key, key, pod)
+                self._anywhere(identity, child, key, paths.extend("", key), pod)
 
-    def _core(self, identity: Identity, kind: str, node: dict[str, Tree]) -> None:
+    def _pull_secrets(self, identity: Identity, group: str, kind: str, node: dict[str, Tree]) -> None:
         """Objects that matter for what pods may pull with."""
-        secret = secret_part(identity, node) if kind == "Secret" else None
-        account = account_part(identity, node) if kind == "ServiceAccount" else None
+        secret = secret_part(identity, node) if self.core == "Secret" else None
+        held = held_part(identity, node, group, kind)
         if secret is not None:
             self.secrets.append(secret)
-        if account is not None:
-            self.accounts.append(account)
+        if held is not None:
+            self.held.append(held)
+        if self.core == "ServiceAccount":
+            self.accounts.append(account_part(identity, node, self.base))
 
     def _group_kind(self, identity: Identity) -> tuple[str, str]:
         version, kind = (self.value(leaf) if leaf is not None else "" for leaf in (identity.api_version, identity.kind))
@@ -194,7 +210,7 @@ class _Search:
         if id(node) in self.objects:
             return
         if isinstance(node, dict):
-            pod = pod_part(node)
+            pod = pod_part(node, path, self.base, self.core)
             for name, child in node.items():
                 if not isinstance(child, int):
                     self._anywhere(identity, child, name, paths.extend(path, name), pod)
@@ -227,7 +243,7 @@ class _Search:
             self._visit()
             if row.shape == "object":
                 self.objects.add(id(node))
-                self.object(node)
+                self.object(node, path)
             elif row.shape == "containers":
                 self._containers(identity, _list(node), path)
             elif row.shape == "unread":

@@ -6,17 +6,27 @@ States facts, judges nothing.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Protocol
 
 from transformer.kube.find import Candidate, Field, Finder, Found, Strange
 from transformer.kube.identity import NOWHERE, OWN_ANNOTATIONS, Identity, Resource
-from transformer.kube.pullsecrets import Account, PodSecrets, Secret, read_names, read_pod, read_secret
+from transformer.kube.pullsecrets import (
+    Account,
+    Held,
+    PodPart,
+    PodSecrets,
+    Secret,
+    read_account,
+    read_held,
+    read_pod,
+    read_secret,
+)
 from transformer.kube.reading import Reader, kind_of, read_slowly
 from transformer.kube.shapes import SHAPES
 from transformer.text.documents import Span
 from transformer.text.outline import Lines, Outlines
 from transformer.text.source import File
-from transformer.text.tree import Duplicate, Parsed, Scalar, TextError, Tree
+from transformer.text.tree import Duplicate, Parsed, Plain, Scalar, TextError, Tree
 
 #: How far before a text that is not read the word "image" still speaks of it, in characters.
 _NEAR = 200
@@ -24,11 +34,25 @@ _NEAR = 200
 _NO_REASON = ("~", "null", "Null", "NULL")
 
 
+class Standing(Protocol):
+    """What stands somewhere: a site, an oddity, and what others find."""
+
+    @property
+    def file(self) -> File: ...
+    @property
+    def resource(self) -> Resource: ...
+    @property
+    def path(self) -> str | None: ...
+    @property
+    def offset(self) -> int: ...
+
+
 class Site(NamedTuple):
     """A place that names an image.
 
     `value` is the reference as its shape reads it; `values` and `scalars` are those of the shape's keys. `pod` is what
-    its pod says about pull secrets, None where there is no pod spec.
+    its pod says about pull secrets, None where there is no pod spec; `part` says where that stands, in `span`: the
+    document, or the item of a list, that was read.
     """
 
     file: File
@@ -40,6 +64,8 @@ class Site(NamedTuple):
     scalars: tuple[Scalar | None, ...]
     container: str | None = None
     pod: PodSecrets | None = None
+    part: PodPart | None = None
+    span: Span = Span(0, 0)
 
     @property
     def offset(self) -> int:
@@ -64,8 +90,8 @@ class Oddity(NamedTuple):
 class Survey:
     """Collects the sites of files, in their order. A site whose text is `settled` is only counted (`left_alone`).
 
-    Also the Secrets with logins for registries and the ServiceAccounts that name some. `rendered`: every document must
-    be an object, or nothing at all.
+    Also the ServiceAccounts, the Secrets with logins for registries, and which Secrets there are at all (`held`).
+    `rendered`: every document must be an object, or nothing at all.
     """
 
     def __init__(
@@ -81,6 +107,7 @@ class Survey:
         self.left_alone: list[str] = []
         self.secrets: list[Secret] = []
         self.accounts: list[Account] = []
+        self.held: list[Held] = []
         self.documents = 0
 
     def file(self, file: File) -> None:
@@ -99,7 +126,10 @@ class Survey:
 
     def items(self, reader: Reader, items: Sequence[Span], whole: Span) -> None:
         """The items of a list; when one cannot be read by itself, the whole document is read instead."""
-        lists: tuple[list[Any], ...] = (self.sites, self.oddities, self.left_alone, self.secrets, self.accounts)
+        lists: tuple[list[Any], ...] = (
+            *(self.sites, self.oddities, self.left_alone),
+            *(self.secrets, self.accounts, self.held),
+        )
         before, documents = [len(one) for one in lists], self.documents
         try:
             for span in items:
@@ -114,7 +144,8 @@ class Survey:
     def _whole(self, reader: Reader, span: Span) -> None:
         try:
             for parsed in reader.read(span):
-                self._take(reader.file, parsed, parsed.tree, span)
+                own = parsed.span if isinstance(parsed, Plain) else None
+                self._take(reader.file, parsed, parsed.tree, Span(*own) if own else span)
         except TextError as error:
             self.oddities.append(Oddity("unreadable", reader.file, error.position, error.message))
 
@@ -130,11 +161,11 @@ class Survey:
         self.documents += 1
         resources: dict[int, Resource] = {}
         for candidate in found.candidates:
-            self._candidate(file, parsed, candidate, resources)
+            self._candidate(file, parsed, candidate, resources, span)
         for strange in found.strange:
             self._strange(file, parsed, strange, resources)
-        if found.secrets or found.accounts:
-            self._pull_secrets(file, parsed, found, resources)
+        if found.held or found.accounts:
+            self._pull_secrets(file, parsed, found, resources, span)
         for duplicate in parsed.duplicates:
             what = "hiding-key" if _holds_image(duplicate) else "duplicate-key"
             self.oddities.append(Oddity(what, file, duplicate.position, duplicate.key))
@@ -146,7 +177,9 @@ class Survey:
         what = "list" if isinstance(root, list) else "single scalar"
         raise TextError(f"not a Kubernetes object: the document is a {what}", span.start)
 
-    def _candidate(self, file: File, parsed: Parsed, found: Candidate, resources: dict[int, Resource]) -> None:
+    def _candidate(
+        self, file: File, parsed: Parsed, found: Candidate, resources: dict[int, Resource], span: Span
+    ) -> None:
         raw = parsed.raw if isinstance(parsed, Lines) else None
         if (
             raw is not None and len(found.leaves) == 1 and found.leaves[0] is not None
@@ -170,16 +203,22 @@ class Survey:
         else:
             container = None if found.container is None else parsed.value(found.container)
             pod = None if found.pod is None else read_pod(parsed, found.pod)
-            self.sites.append(Site(file, resource, found.path, found.shape, value, values, scalars, container, pod))
+            self.sites.append(
+                Site(file, resource, found.path, found.shape, value, values, scalars, container, pod, found.pod, span)
+            )
 
-    def _pull_secrets(self, file: File, parsed: Parsed, found: Found, resources: dict[int, Resource]) -> None:
+    def _pull_secrets(
+        self, file: File, parsed: Parsed, found: Found, resources: dict[int, Resource], span: Span
+    ) -> None:
         for part in found.secrets:
             secret = read_secret(file, self._resource(parsed, part.identity, resources), parsed, part)
             if secret is not None:
                 self.secrets.append(secret)
         for one in found.accounts:
             resource = self._resource(parsed, one.identity, resources)
-            self.accounts.append(Account(file, resource, read_names(parsed, one.secrets)))
+            self.accounts.append(read_account(file, resource, parsed, one, span))
+        for held in found.held:
+            self.held.append(read_held(file, self._resource(parsed, held.identity, resources), parsed, held))
 
     def _strange(self, file: File, parsed: Parsed, strange: Strange, resources: dict[int, Resource]) -> None:
         scalars = [parsed.scalar(leaf) for leaf in strange.leaves]

@@ -14,8 +14,19 @@ from typing import Generic, NamedTuple, TypeVar
 
 from transformer.images import pullkeys
 from transformer.kube.identity import Resource
-from transformer.kube.pullsecrets import Account, ContentError, PodSecrets, Secret, are_kin, content_of, former_names
+from transformer.kube.pullsecrets import (
+    Account,
+    ContentError,
+    Held,
+    PodSecrets,
+    Secret,
+    are_kin,
+    content_of,
+    former_names,
+)
 from transformer.kube.survey import Oddity, Site
+from transformer.policy.model import PullSecrets
+from transformer.policy.plan import Plan
 from transformer.policy.questions import AMBIENT, PullSecret, Question
 from transformer.text.source import File
 
@@ -24,7 +35,7 @@ ENTRIES_LIMIT = 500
 #: Hexadecimal digits of a Secret's hash in the name of a scope.
 _HASH_DIGITS = 24
 
-_Named = TypeVar("_Named", Secret, Account)
+_Named = TypeVar("_Named", Secret, Account, Held)
 #: Secrets in a pod's order, each with its keys as the kubelet files them.
 _Ring = tuple["_Login", ...]
 
@@ -38,6 +49,13 @@ class _Login(NamedTuple):
         return f"_Login({self.identity!r})"
 
 
+def to_be_added(rules: PullSecrets, plan: Plan) -> tuple[str, ...]:
+    """The names of the pull secrets that a plan's locations may bring to a pod."""
+    if not rules.inject or plan.write != "mirror":
+        return ()
+    return tuple(dict.fromkeys(one.pull_secret for one in plan.locations if one.pull_secret))
+
+
 class Scoper:
     """Finds the scope of a site's question.
 
@@ -48,15 +66,18 @@ class Scoper:
     def __init__(self, secrets: Sequence[Secret], accounts: Sequence[Account]) -> None:
         self.scopes: dict[str, tuple[PullSecret, ...]] = {}
         self.unreadable: list[Oddity] = []
-        self._secrets, self._accounts = _Names(secrets), _Names(accounts)
+        self._secrets, self._accounts = Names(secrets), Names(accounts)
         self._logins: dict[int, _Login | None] = {}
-        self._rings: dict[tuple[int, int, PodSecrets], _Ring] = {}
+        self._rings: dict[tuple[int, int, PodSecrets, tuple[str, ...]], _Ring] = {}
         self._same: dict[_Ring, _Ring] = {}
         self._matched: dict[tuple[int, str, str], frozenset[int]] = {}
 
-    def scope(self, site: Site, question: Question) -> str:
-        """`ambient`, or a scope whose pull secrets have an entry for one of the places that would be asked."""
-        ring = () if site.pod is None else self._ring(site, site.pod)
+    def scope(self, site: Site, question: Question, added: tuple[str, ...] = ()) -> str:
+        """`ambient`, or a scope whose pull secrets have an entry for one of the places that would be asked.
+
+        `added`: names of pull secrets that the pod will get (policy.injection).
+        """
+        ring = () if site.pod is None else self._ring(site, site.pod, added)
         if not ring:
             return AMBIENT
         places = (question.source, *question.locations)
@@ -68,11 +89,13 @@ class Scoper:
         self.scopes.setdefault(scope, tuple(login.secret for login in logins))
         return scope
 
-    def _ring(self, site: Site, pod: PodSecrets) -> _Ring:
-        key = (id(site.file), id(site.resource), pod)
+    def _ring(self, site: Site, pod: PodSecrets, added: tuple[str, ...]) -> _Ring:
+        key = (id(site.file), id(site.resource), pod, added)
         ring = self._rings.get(key)
         if ring is None:
-            found = (self._login(secret) for secret in self._named(site, pod))
+            more = (self._secrets.find(name, site.resource, site.file) for name in added)
+            secrets = (*self._named(site, pod), *(secret for secret in more if secret is not None))
+            found = (self._login(secret) for secret in secrets)
             ring = tuple(dict.fromkeys(login for login in found if login is not None))
             ring = self._rings[key] = self._same.setdefault(ring, ring)
         return ring
@@ -113,7 +136,7 @@ class Scoper:
         return matched
 
 
-class _Names(Generic[_Named]):
+class Names(Generic[_Named]):
     """Objects by namespace and name, and by the names that kustomize has not yet mended where they are used."""
 
     def __init__(self, things: Sequence[_Named]) -> None:
@@ -131,6 +154,11 @@ class _Names(Generic[_Named]):
         key = (by.namespace or "", name)
         found = self._by_name.get(key) or [one for one in self._by_former.get(key, ()) if are_kin(one.resource, by)]
         return next((one for one in reversed(found) if one.file is file), found[-1] if found else None)
+
+
+def keys_of(secret: Secret) -> tuple[str, ...]:
+    """The keys of a Secret, as the kubelet files them; raises ContentError, which says nothing of the content."""
+    return _read(secret).keys
 
 
 def _read(secret: Secret) -> _Login:

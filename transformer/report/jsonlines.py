@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from transformer.errors import Finding, Place
 from transformer.images.reference import Reference
@@ -12,12 +12,15 @@ from transformer.kube.survey import Site
 from transformer.pipeline import Outcome, Where
 from transformer.policy.plan import Plan
 
+if TYPE_CHECKING:
+    from transformer.policy.injection import Injection
+
 
 def render(outcome: Outcome, where: Where, seconds: float, notes: Iterable[str] = ()) -> str:
-    """A line per decision, a line per finding, one for each note, and the summary as the last."""
+    """A line per decision, one for each list of pull secrets that grew, one per finding and note; last the summary."""
     lines: list[dict[str, Any]] = [
         {
-            **_place(where(one.site)),
+            **place(where(one.site)),
             "before": one.site.value,
             "after": one.decision.text,
             "decision": one.decision.outcome,
@@ -26,6 +29,8 @@ def render(outcome: Outcome, where: Where, seconds: float, notes: Iterable[str] 
         }
         for one in outcome.decided
     ]
+    if not outcome.failed:
+        lines += [{"injected": _injected(one, where)} for one in outcome.injections]
     lines += [_finding(one) for one in outcome.findings]
     lines += [{"note": note} for note in notes]
     counts = outcome.counts._asdict()
@@ -77,20 +82,26 @@ def line(value: dict[str, Any]) -> str:
     return _line(value)
 
 
-def _place(place: Place) -> dict[str, Any]:
+def place(where: Place) -> dict[str, Any]:
+    """Where something stands, by the contract's keys."""
     return {
-        "file": place.file or None,
-        "line": place.line or None,
-        "column": place.column or None,
-        "kind": place.kind,
-        "namespace": place.namespace,
-        "name": place.name,
-        "path": place.path,
+        "file": where.file or None,
+        "line": where.line or None,
+        "column": where.column or None,
+        "kind": where.kind,
+        "namespace": where.namespace,
+        "name": where.name,
+        "path": where.path,
     }
 
 
+def _injected(one: Injection, where: Where) -> dict[str, Any]:
+    to = "serviceAccount" if one.is_account else "pod"
+    return {**place(where(one)), "pullSecrets": list(one.names), "to": to}
+
+
 def _finding(one: Finding) -> dict[str, Any]:
-    return {"rule": one.rule, "severity": one.severity, "message": one.message, "help": one.help, **_place(one.place)}
+    return {"rule": one.rule, "severity": one.severity, "message": one.message, "help": one.help, **place(one.place)}
 
 
 def _line(value: dict[str, Any]) -> str:

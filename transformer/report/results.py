@@ -8,17 +8,22 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Sequence
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from transformer.errors import Finding, Place
 from transformer.kube.identity import NOWHERE, Resource
-from transformer.kube.survey import Oddity, Site
+from transformer.kube.survey import Site, Standing
 from transformer.pipeline import Decided, Outcome
 from transformer.report.text import place as tell_place
+
+if TYPE_CHECKING:
+    from transformer.policy.injection import Injection
 
 _SAFE = re.compile(r'[^"\\\x00-\x1f\x7f-\xa0\u2028\u2029\ufeff\ufffe\uffff\ud800-\udfff]*')
 _UNSAFE = re.compile(r"[\x7f-\xa0\u2028\u2029\ufeff\ufffe\uffff\ud800-\udfff]")
 _TAGS = '"tags": {"rule":'
+#: The rule of what is added: the policy's key.
+_INJECTED = "pullSecrets.inject"
 _INDEX = re.compile(r"[0-9]{1,9}")
 
 
@@ -35,16 +40,21 @@ class Result(NamedTuple):
 
 
 def results(outcome: Outcome, summary_only: bool) -> list[Result]:
-    """An entry for each finding, and for each change, or one for all of them. None when there is nothing to say."""
+    """An entry for each finding, for each change and each list of pull secrets that grew, or one for all of those.
+
+    None when there is nothing to say.
+    """
     sites = {_key(where_of(one.site)): one.site for one in outcome.decided} if outcome.findings else {}
     entries = [_finding(one, sites.get(_key(one.place))) for one in outcome.findings]
     if outcome.failed:
         return entries
     changes = [one for one in outcome.decided if one.decision.text != one.site.value]
     if summary_only and changes:
-        entries.append(Result(f"{len(changes)} images changed, {outcome.counts.kept} kept", "info", "pin"))
+        added = f", pull secrets added in {len(outcome.injections)} places" if outcome.injections else ""
+        entries.append(Result(f"{len(changes)} images changed, {outcome.counts.kept} kept{added}", "info", "pin"))
     else:
         entries += map(_change, changes)
+        entries += map(_injected, outcome.injections)
     return entries + [_kept(one) for one in outcome.decided if _is_kept_on_purpose(one)]
 
 
@@ -120,7 +130,7 @@ def file_of(resource: Resource) -> tuple[str | None, str | None]:
     return path, index
 
 
-def where_of(thing: Site | Oddity) -> Place:
+def where_of(thing: Standing) -> Place:
     """Where something in a ResourceList stands: lines mean nothing there, the host says which file it is from."""
     return Place(file_of(thing.resource)[0] or "", 0, 0, *thing.resource[:4], thing.path)
 
@@ -146,6 +156,11 @@ def _change(one: Decided) -> Result:
     site, decision = one.site, one.decision
     rule = one.plan.rule if one.plan else "pin"
     return Result(decision.why or decision.outcome, "info", rule, site.resource, site.path, site.value, decision.text)
+
+
+def _injected(one: Injection) -> Result:
+    names = ", ".join(one.names)
+    return Result(f"pull secrets added: {names}", "info", _INJECTED, one.resource, one.path, None, names)
 
 
 def _kept(one: Decided) -> Result:

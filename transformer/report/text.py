@@ -65,13 +65,16 @@ def summary(outcome: Outcome, seconds: float) -> str:
 
 
 def changes(outcome: Outcome) -> Iterable[str]:
-    """A line for each image that was changed or kept on purpose: what `-v` shows."""
+    """A line for each image that was changed or kept on purpose, and for each pull secret: what `-v` shows."""
     for one in outcome.decided:
         site, decision = one.site, one.decision
         what = decision.text if decision.text != site.value else decision.outcome
         why = f" ({shorten(decision.why, 600)})" if decision.why else ""
         at = place(Place("", 0, 0, *site.resource[:4], site.path))
         yield f"  {at}: {shorten(site.value)} -> {shorten(what, 600)}{why}"
+    for added in () if outcome.failed else outcome.injections:
+        at = place(Place("", 0, 0, *added.resource[:4], added.path))
+        yield f"  {at}: added {', '.join(map(shorten, added.names))} (pullSecrets.inject)"
 
 
 def _number(count: int, noun: str) -> str:
