@@ -128,7 +128,7 @@ def test_shell_scripts_parse(script):
 
 def test_every_pinned_tool_has_an_exact_version():
     rows = [line.split() for line in (ROOT / ".ci" / "tools").read_text().splitlines() if line and line[0] != "#"]
-    assert [row[0] for row in rows] == ["kustomize", "crane", "docker-registry"]
+    assert [row[0] for row in rows] == ["kustomize", "crane", "docker-registry", "redis-server"]
     for name, installer, source in rows:
         assert installer in ("go", "debian"), name
         assert installer == "debian" or re.search(r"@v\d+\.\d+\.\d+$", source), name

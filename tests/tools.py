@@ -21,6 +21,7 @@ _HOW = {
     "kustomize": "bash .ci/install-tools",
     "crane": "bash .ci/install-tools",
     "docker-registry": "bash .ci/install-tools",
+    "redis-server": "bash .ci/install-tools",
 }
 
 

@@ -18,7 +18,7 @@ class Authority:
 
     def sign(self, name: str, *hosts: str, client: bool = False) -> tuple[str, str]:
         """A certificate for hosts (names or addresses), or for a client; answers the paths of it and of its key."""
-        names = ",".join(f"IP:{host}" if host[0].isdigit() else f"DNS:{host}" for host in hosts) or "DNS:client.test"
+        names = ",".join(f"IP:{host}" if host[-1].isdigit() else f"DNS:{host}" for host in hosts) or "DNS:client.test"
         usage = "clientAuth" if client else "serverAuth"
         (self.root / f"{name}.ext").write_text(f"subjectAltName={names}\nextendedKeyUsage={usage}\n")
         self.openssl(*f"req -newkey rsa:2048 -nodes -keyout {name}.key -out {name}.csr -subj /CN={name}".split())

@@ -29,7 +29,7 @@ class _Handler(BaseHTTPRequestHandler):
         self.close_connection = True
         if self._refused():
             return
-        with socket.create_connection(("127.0.0.1", int(self.path.rpartition(":")[2]))) as there:
+        with socket.create_connection(self.server.leads_to(self.path)) as there:
             self.wfile.write(b"HTTP/1.1 200 Connection established\r\nVia: 1.1 tests\r\n\r\n")
             back = threading.Thread(target=_pump, args=(there, self.connection), daemon=True)
             back.start()
@@ -105,6 +105,10 @@ class Proxy(ThreadingHTTPServer):
                 b"HTTP/1.1 407 Proxy Authentication Required\r\nProxy-Authenticate: Basic\r\nContent-Length: 0\r\n\r\n"
             )
         return self._answer(seen) if self._answer is not None else None
+
+    def leads_to(self, place: str) -> tuple[str, int]:
+        """Where a CONNECT to `host:port` ends."""
+        return "127.0.0.1", int(place.rpartition(":")[2])
 
     def asked(self) -> list[str]:
         return [f"{seen.method} {seen.path}" for seen in self.seen]

@@ -281,3 +281,114 @@ def test_resolve_at_mirror_with_a_platform(places):
     assert answer == Resolved(SAME_DIGEST, IMAGE, chosen=0)
     missing = ask(source, [mirror], platform="linux/s390x", resolve_at="mirror")
     assert isinstance(missing, Missing) and rules(missing.refusals) == ["platform-missing"]
+
+
+# warm: the tag first, for caches that fetch by tag.
+
+
+class Cache:
+    """A pull-through cache: it knows a digest only after it was asked for the tag."""
+
+    def __init__(self):
+        self.filled = False
+
+    def __call__(self, seen: Seen):
+        self.filled = self.filled or seen.path.endswith("/1")
+        return good(SAME) if self.filled else Answer(404)
+
+
+def test_a_cold_cache_is_missing_and_warm_it_is_not(places):
+    source, cold, warm = places(SAME, Cache(), Cache())
+    answer = ask(source, [warm], warm=(0,))
+    assert answer == Resolved(SAME_DIGEST, IMAGE, chosen=0)
+    assert warm.asked == ["HEAD 1", f"HEAD {SAME_DIGEST}"]
+    assert ask(source, [cold]) != answer
+
+
+def test_only_the_locations_that_say_so_are_asked_for_the_tag(places):
+    source, plain, warm, later = places(SAME, lambda seen: good(OTHER), SAME, SAME)
+    assert ask(source, [plain, warm, later], warm=(1, 2)).chosen == 1
+    assert plain.asked[0] == f"HEAD {SAME_DIGEST}"
+    assert warm.asked == ["HEAD 1", f"HEAD {SAME_DIGEST}"]
+    assert later.asked == []
+
+
+def test_a_digest_with_its_tag_is_warmed_by_the_tag(places):
+    source, cache = places(None, Cache())
+    assert ask(source, [cache], digest=SAME_DIGEST, warm=(0,)) == Resolved(SAME_DIGEST, IMAGE, chosen=0)
+    assert (source.asked, cache.asked) == ([], ["HEAD 1", f"HEAD {SAME_DIGEST}"])
+
+
+def test_without_a_tag_there_is_nothing_to_warm(places):
+    source, mirror = places(None, SAME)
+    bare = mirror.name._replace(tag=None, written=mirror.name.name)
+    name = source.name._replace(tag=None, digest=SAME_DIGEST, written=join(source.name.name, None, SAME_DIGEST))
+    question = Question(name, (bare,), warm=(0,))
+    assert resolver(jobs=4).ask([question])[question] == Resolved(SAME_DIGEST, IMAGE, chosen=0)
+    assert mirror.asked == [f"HEAD {SAME_DIGEST}"]
+
+
+@pytest.mark.parametrize("status", [401, 403, 404, 410])
+def test_what_the_cache_says_about_the_tag_does_not_matter(places, status):
+    def by_digest_only(seen: Seen):
+        return good(SAME) if seen.path.endswith(SAME_DIGEST) else Answer(status)
+
+    source, mirror = places(SAME, by_digest_only)
+    assert ask(source, [mirror], warm=(0,)) == Resolved(SAME_DIGEST, IMAGE, chosen=0)
+    assert mirror.asked[0] == "HEAD 1" and mirror.asked[-1] == f"HEAD {SAME_DIGEST}"
+
+
+def test_a_cache_whose_tag_has_moved_is_still_proved_by_digest(places):
+    def stale(seen: Seen):
+        return good(SAME) if seen.path.endswith(SAME_DIGEST) else good(OTHER)
+
+    source, mirror = places(SAME, stale)
+    assert ask(source, [mirror], warm=(0,)) == Resolved(SAME_DIGEST, IMAGE, chosen=0)
+
+
+def test_exists_and_none_are_not_asked_twice(places):
+    source, mirror, unasked = places(SAME, SAME, SAME)
+    assert ask(source, [mirror], verify="exists", warm=(0,)).chosen == 0
+    assert mirror.asked == ["HEAD 1"]
+    assert ask(source, [unasked], verify="none", warm=(0,)).chosen == 0
+    assert unasked.asked == []
+
+
+def test_resolve_at_mirror_needs_no_warmth(places):
+    source, mirror = places(None, SAME)
+    assert ask(source, [mirror], resolve_at="mirror", warm=(0,)) == Resolved(SAME_DIGEST, IMAGE, chosen=0)
+    assert mirror.asked == ["HEAD 1"]
+
+
+def test_one_warmth_for_one_tag_however_many_ask(places):
+    source, mirror = places(SAME, SAME)
+    questions = [
+        Question(source.name, (mirror.name,), warm=(0,)),
+        Question(source.name, (mirror.name,), fallback=True, warm=(0,)),
+    ]
+    resolver(jobs=4).ask(questions)
+    assert sorted(mirror.asked) == ["HEAD 1", f"HEAD {SAME_DIGEST}"]
+
+
+# A mirror whose tag is behind is told from one that has nothing.
+
+
+def test_a_stale_mirror_is_said_to_be_stale(places):
+    source, stale = places(SAME, OTHER)
+    answer = ask(source, [stale])
+    assert isinstance(answer, Missing) and rules(answer.refusals) == ["mirror-differs"]
+    assert f"the mirror's tag means {OTHER_DIGEST}" in answer.refusals[0].message
+    assert SAME_DIGEST in answer.refusals[0].message
+    assert "cache expire" in answer.refusals[0].help
+
+
+def test_with_a_fallback_the_tag_is_not_looked_at(places):
+    source, stale = places(SAME, OTHER)
+    assert rules(ask(source, [stale], fallback=True).notes) == ["mirror-missing"]
+    assert "HEAD 1" not in stale.asked
+
+
+def test_where_a_digest_is_written_nothing_is_stale(places):
+    source, stale = places(None, OTHER)
+    answer = ask(source, [stale], digest=SAME_DIGEST)
+    assert isinstance(answer, Missing) and rules(answer.refusals) == ["mirror-missing"]

@@ -31,8 +31,9 @@ def write(folder: Path, text: str, name: str = "pindown.yaml") -> str:
 
 
 def test_with_nothing_given_everything_is_the_default(cwd):
-    assert gather({}, {}, cwd) == Settings(Policy())
-    assert gather({"policy": None, "set": None, "jobs": None, "timeout": None}, {}, cwd) == Settings(Policy())
+    default = Settings(Policy(), variants=((Policy(), ()),))
+    for flags in ({}, {"policy": None, "set": None, "jobs": None, "timeout": None}):
+        assert gather(flags, {}, cwd)._replace(cache=None) == default
     assert Settings(Policy()) == Settings(Policy(), False, None, 32, None, "text", False, 0, "auto", False)
 
 
@@ -122,7 +123,8 @@ def test_what_cannot_be_understood(cwd, flags, environ, part):
 
 @pytest.mark.parametrize("value", ["", "0", "no", "false", "off"])
 def test_a_lock_that_is_not_wanted_is_nothing(cwd, value):
-    assert gather({}, {"PINDOWN_LOCKED": value}, cwd) == Settings(Policy())
+    settings = gather({}, {"PINDOWN_LOCKED": value}, cwd)
+    assert settings == Settings(Policy(), variants=((Policy(), ()),), cache=settings.cache)
 
 
 @pytest.mark.parametrize(

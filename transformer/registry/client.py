@@ -8,12 +8,14 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
-from transformer.images.platform import Platform, choose
+from transformer.images.platform import Platform, choose, listed
 from transformer.images.platform import parse as parse_platform
 from transformer.images.reference import Reference, is_digest, join
+from transformer.policy.questions import Refusal
 from transformer.registry.deadline import Run
 from transformer.registry.echoes import told
 from transformer.registry.session import Reply
@@ -27,6 +29,8 @@ MEDIA_TYPES = (
     "application/vnd.oci.image.manifest.v1+json",
     "application/vnd.docker.distribution.manifest.v2+json",
 )
+#: Those of a single image.
+_SINGLE = frozenset(MEDIA_TYPES[2:])
 SCHEMA1_TYPES = frozenset(f"application/vnd.docker.distribution.manifest.v1+{kind}" for kind in ("json", "prettyjws"))
 #: What HEAD is answered by registries that would have answered a GET.
 HEAD_REFUSED = frozenset((400, 403, 404, 405, 406, 501))
@@ -36,10 +40,17 @@ Fetch = Callable[[Run, Reference, Request, str], Reply]
 
 
 class Descriptor(NamedTuple):
-    """What a reference means: its digest, and the media type when the registry says it."""
+    """What a reference means: its digest, and the media type and size (bytes) when the registry says them."""
 
     digest: str
     media_type: str | None
+    size: int | None = None
+    #: Whether it was told to a credential, and so not to everybody.
+    private: bool = False
+    #: Who said so: `registry` or `cache`.
+    via: str = "registry"
+    #: What is worth a warning about it.
+    notes: tuple[Refusal, ...] = ()
 
 
 class _Got(NamedTuple):
@@ -65,7 +76,7 @@ class Client:
             _refuse_schema1(reference, media_type)
             digest = response.header("docker-content-digest") or ""
             if is_digest(digest) and reference.digest in (None, digest) and media_type != "text/html":
-                return Descriptor(digest, media_type)
+                return Descriptor(digest, media_type, _length(response), reply.asked.shown)
         elif response.status not in HEAD_REFUSED:
             raise by_status(reference, reply.asked, response)
         return self._get(run, reference, scope, response.status).descriptor
@@ -82,9 +93,23 @@ class Client:
             entry, offered = choose(wanted, entries)
             if entry is None:
                 raise _platform_missing(reference, wanted, got.response, offered)
-            return _from_entry(reference, got.response, entry)
+            return _from_entry(reference, got.response, entry)._replace(private=got.descriptor.private)
         self._check_config(run, reference, got.content, wanted, scope)
         return got.descriptor
+
+    def platforms(
+        self, run: Run, reference: Reference, found: Descriptor, scope: str = "ambient"
+    ) -> tuple[tuple[str, str], ...]:
+        """The digests of an index's images by platform, sorted; nothing for what is no index."""
+        if found.media_type in _SINGLE:
+            return ()
+        by_digest = reference._replace(tag=None, digest=found.digest, written=join(reference.name, None, found.digest))
+        entries = self._get(run, by_digest, scope).content.get("manifests")
+        named = listed(entries) if isinstance(entries, list) else {}
+        digests = ((name, entry.get("digest")) for name, entry in named.items())
+        return tuple(
+            sorted((name, digest) for name, digest in digests if isinstance(digest, str) and is_digest(digest))
+        )
 
     def _get(self, run: Run, reference: Reference, scope: str, head: int = 0) -> _Got:
         """GETs a descriptor's content and hashes it; `head` is the status that HEAD was answered."""
@@ -102,7 +127,9 @@ class Client:
             cause = f"{reply.asked.host} calls it {media_type}, but the content says {inside}"
             step = "ask the operators of the registry; nothing is pinned in doubt"
             raise refused("registry-error", reference, cause, step)
-        return _Got(Descriptor(digest, inside if inside in MEDIA_TYPES else media_type), content, reply.response)
+        media_type = inside if inside in MEDIA_TYPES else media_type
+        found = Descriptor(digest, media_type, len(reply.response.body), reply.asked.shown)
+        return _Got(found, content, reply.response)
 
     def _fetch_after_head(self, run: Run, reference: Reference, request: Request, scope: str, head: int) -> Reply:
         try:
@@ -151,6 +178,12 @@ def _media_type(reply: Reply) -> str | None:
     """The Content-Type without parameters, which some registries add."""
     text = (reply.response.header("content-type") or "").partition(";")[0].strip().lower()
     return told(reply.response, text) or None
+
+
+def _length(response: Response) -> int | None:
+    """What a HEAD says the content's length is."""
+    text = "" if response.header("content-encoding") else response.header("content-length") or ""
+    return int(text) if re.fullmatch(r"[1-9][0-9]{0,14}", text, re.ASCII) else None
 
 
 def _refuse_schema1(reference: Reference, media_type: str | None) -> None:
@@ -219,4 +252,5 @@ def _from_entry(reference: Reference, response: Response, entry: dict[str, Any])
     if not isinstance(digest, str) or not is_digest(digest):
         cause = "its index names a child without a valid digest"
         raise refused("registry-error", reference, cause, "push the image again")
-    return Descriptor(digest, told(response, media_type) if isinstance(media_type, str) else None)
+    size = entry.get("size") if type(entry.get("size")) is int and entry["size"] > 0 else None
+    return Descriptor(digest, told(response, media_type) if isinstance(media_type, str) else None, size)

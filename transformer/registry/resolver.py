@@ -19,10 +19,15 @@ from transformer.registry.deadline import OutOfTime, Run, Watch
 from transformer.registry.retry import Limits
 
 if TYPE_CHECKING:
+    from transformer.images.reference import Reference
+    from transformer.registry.cache.lookups import Cached, Freshness
+    from transformer.registry.cache.places import Places
+    from transformer.registry.cache.store import Store
     from transformer.registry.hosts import Rule
     from transformer.registry.keychain import Keychain
     from transformer.registry.proofs import Proofs
-    from transformer.registry.session import Session
+    from transformer.registry.session import Reply, Session
+    from transformer.registry.transport import Request
     from transformer.registry.wire import Wire
 
 #: Seconds between two looks at the clock while nothing arrives.
@@ -41,6 +46,8 @@ class RegistryResolver:
     Credentials come from `keychain`, by default the whole chain with the policy's `credentials` and, for the questions
     of a scope, the pull secrets that `scopes` has for it. `environ` says which proxies, CAs and logins there are (this
     process's by default), `certs` which directories are read as certs.d (certificates.DIRECTORIES by default).
+    `cache` remembers answers for the time that `freshness` says; it is closed with each `ask`. Nothing is opened
+    for a batch that it answers in full.
     """
 
     def __init__(
@@ -62,6 +69,8 @@ class RegistryResolver:
         progress: Callable[[int, int], None] | None = None,
         environ: Mapping[str, str] | None = None,
         certs: tuple[str, ...] | None = None,
+        cache: Store | None = None,
+        freshness: Freshness | None = None,
     ) -> None:
         self._registries, self._allowed, self._loopback = tuple(registries), allowed_hosts, loopback_allowed
         self._timeout, self._jobs, self._keychain = timeout, max(jobs, 1), keychain
@@ -71,6 +80,8 @@ class RegistryResolver:
         self._environ, self._certs = environ, certs
         self._scopes, self._credentials = scopes or {}, tuple(credentials)
         self._watch = Watch(clock)
+        self._cache, self._freshness = cache, freshness
+        self._opening = threading.Lock()
         self._wire: Wire | None = None
         self._session: Session | None = None
 
@@ -82,7 +93,8 @@ class RegistryResolver:
     @property
     def notes(self) -> list[str]:
         """What the user should hear although it is no finding."""
-        return self._session.notes() if self._session is not None else []
+        told = self._session.notes() if self._session is not None else []
+        return [*told, *(self._cache.notes if self._cache is not None else ())]
 
     @property
     def stories(self) -> dict[tuple[str, str, str], str]:
@@ -97,38 +109,101 @@ class RegistryResolver:
         from transformer.registry.client import Client
         from transformer.registry.proofs import Proofs
 
-        session, wire = self._open()
+        places = self._places()
+        lookups = self._lookups(places, self._freshness)
+        if lookups is None and self._session is None:
+            self._open()  # will be needed: not on the run's time
         run = Run(self._timeout, self._clock, self._sleep)
+        proofs = Proofs(run, Client(self._fetch), places.scope_of, lookups)
         arrivals: queue.SimpleQueue[Arrival] = queue.SimpleQueue()
         try:
-            self._start(distinct, Proofs(run, Client(session.fetch), session.scope_of), run, arrivals)
-            answers = self._collect(run, arrivals, len(distinct))
+            if lookups is not None:
+                lookups.prefetch([proofs.first(question) for question in distinct])
+            self._start(distinct, proofs, run, arrivals)
+            answers = self._collect(run, arrivals, len(distinct), lookups)
+            answers |= self._late([one for one in distinct if one not in answers], places)
         finally:
             run.close()
             self._watch.cut_all()
-            session.close()
-            wire.close()
+            self._close()
         return {question: answers.get(question) or _unanswered(question, self._timeout) for question in distinct}
 
-    def _open(self) -> tuple[Session, Wire]:
-        """The parts that cost an import; made when the first question is asked."""
-        if self._session is None or self._wire is None:
-            from transformer.registry.attempts import Clocks
-            from transformer.registry.hosts import Hosts
-            from transformer.registry.keychain import ambient_keychain
-            from transformer.registry.session import Session
+    def recall(
+        self, questions: Collection[Question], otherwise: Callable[[Question], Refusal]
+    ) -> dict[Question, Answer]:
+        """Answers from the cache alone, of any age; the others are Missing, with what `otherwise` says. Asks nobody."""
+        from transformer.registry.cache.lookups import Freshness
 
-            hosts = Hosts(self._registries, self._allowed, self._loopback)
-            self._wire = self._make_wire()
-            self._session = Session(
-                self._wire,
-                hosts,
-                self._keychain or ambient_keychain(self._environ, self._scopes, self._credentials),
-                jobs=self._jobs,
-                limits=self._limits,
-                clocks=Clocks(self._clock, self._now, self._random),
-            )
-        return self._session, self._wire
+        places, ttl = self._places(), self._freshness.ttl if self._freshness else Freshness().ttl
+        lookups = self._lookups(places, Freshness(ttl, stale=float("inf")), asks=False)
+        if lookups is None:
+            return {question: Missing((otherwise(question),)) for question in questions}
+        from transformer.registry.cache.recall import recall
+
+        try:
+            return recall(questions, lookups, places, "offline", otherwise)
+        finally:
+            self._close()
+
+    def _places(self) -> Places:
+        from transformer.registry.cache.places import Places
+        from transformer.registry.hosts import Hosts
+        from transformer.registry.keychain import ambient_keychain
+
+        if self._keychain is None:
+            self._keychain = ambient_keychain(self._environ, self._scopes, self._credentials)
+        return Places(Hosts(self._registries, self._allowed, self._loopback), self._keychain)
+
+    def _lookups(self, places: Places, freshness: Freshness | None, *, asks: bool = True) -> Cached | None:
+        if self._cache is None:
+            return None
+        from transformer.registry.cache.lookups import Cached, Freshness
+
+        return Cached(self._cache, places, freshness or Freshness(), asks=asks, now=self._now, clock=self._clock)
+
+    def _late(self, open_: list[Question], places: Places) -> dict[Question, Answer]:
+        """What an older answer can still do, where the policy allows it, for questions that the run's end overtook."""
+        rule = self._freshness
+        if not open_ or rule is None or not rule.stale or rule.fresh:
+            return {}
+        lookups = self._lookups(places, rule, asks=False)
+        if lookups is None:
+            return {}
+        from transformer.registry.cache.recall import recall
+
+        return recall(open_, lookups, places, "timeout", lambda one: _unanswered(one, self._timeout).refusals[0])
+
+    def _fetch(self, run: Run, reference: Reference, request: Request, scope: str) -> Reply:
+        """Session.fetch, the session made at the first request."""
+        with self._opening:
+            session = self._session or self._open()
+        return session.fetch(run, reference, request, scope)
+
+    def _open(self) -> Session:
+        """The parts that cost an import; made when the first request is sent."""
+        from transformer.registry.attempts import Clocks
+        from transformer.registry.hosts import Hosts
+        from transformer.registry.keychain import NoKeychain
+        from transformer.registry.session import Session
+
+        self._wire = self._make_wire()
+        self._session = Session(
+            self._wire,
+            Hosts(self._registries, self._allowed, self._loopback),
+            self._keychain or NoKeychain(),
+            jobs=self._jobs,
+            limits=self._limits,
+            clocks=Clocks(self._clock, self._now, self._random),
+        )
+        return self._session
+
+    def _close(self) -> None:
+        if self._keychain is not None:  # also where no session was opened yet: a worker may be about to
+            self._keychain.close()
+        if self._wire is not None:
+            self._wire.close()
+        if self._cache is not None:
+            self._cache.close()
 
     def _make_wire(self) -> Wire:
         from transformer.registry.addresses import Dialler
@@ -152,9 +227,13 @@ class RegistryResolver:
             # Daemons: the process must be able to end while one of them hangs in the system's resolver.
             threading.Thread(target=_work, args=arguments, daemon=True, name="pindown-registry").start()
 
-    def _collect(self, run: Run, arrivals: queue.SimpleQueue[Arrival], total: int) -> dict[Question, Answer]:
+    def _collect(
+        self, run: Run, arrivals: queue.SimpleQueue[Arrival], total: int, lookups: Cached | None
+    ) -> dict[Question, Answer]:
         answers: dict[Question, Answer] = {}
         while len(answers) < total:
+            if lookups is not None:
+                lookups.tick()
             wait = min(self._watch.cut_late(), run.remaining(), TICK)
             try:
                 question, answer = arrivals.get(timeout=max(wait, 0.001))

@@ -157,7 +157,7 @@ class Session:
             if isinstance(came, Response) and came.status not in REFUSED:
                 visit.answered(credential, sent)
                 self._identities.settle(call.wanted, credential if sent else None, visit)
-                return Reply(came, host.asked(visit))
+                return Reply(came, host.asked(visit)._replace(shown=credential is not None and sent))
             visit.refused(credential, sent, why(came), status_of(came))
             best = came if best is None or rank(came) > rank(best) else best
             if final(came, call.request, credential) or host.challenge is None:

@@ -27,11 +27,15 @@ class Refused(Exception):
 
 
 class Asked(NamedTuple):
-    """Who was asked, and as whom: `host` of the API, `registry` as in references, `source` of the credential."""
+    """Who was asked, and as whom: `host` of the API, `registry` as in references, `source` of the credential.
+
+    `shown`: the answer was given to that credential, and not to everybody.
+    """
 
     host: str
     registry: str
     source: str = ANONYMOUS
+    shown: bool = False
 
 
 def by_status(reference: Reference, asked: Asked, response: Response, earlier: str = "") -> Refused:

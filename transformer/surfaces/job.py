@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 import time
 from collections.abc import Collection, Mapping, Sequence
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from transformer.errors import EXIT_FINDINGS, EXIT_FINE, HostError
 from transformer.images.reference import shorten
@@ -13,17 +13,29 @@ from transformer.pipeline import Outcome, Where
 from transformer.policy.model import Policy
 from transformer.policy.questions import NO_SCOPES, Answer, HostCredential, Missing, Question, Refusal, Resolver, Scopes
 from transformer.report import text
-from transformer.surfaces import console
+from transformer.surfaces import caching, console
 from transformer.surfaces.settings import Settings
+
+if TYPE_CHECKING:
+    from transformer.registry.resolver import RegistryResolver
 
 
 class Offline:
-    """Asks nobody: every question is a finding that names what would have been asked."""
+    """Asks nobody: what the cache does not hold is a finding that names what would have been asked."""
 
     requests = 0
 
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self.notes: Sequence[str] = ()
+
     def ask(self, questions: Collection[Question], scopes: Scopes = NO_SCOPES) -> Mapping[Question, Answer]:
-        return {question: Missing((_offline(question),)) for question in questions}
+        if not caching.at_hand(self._settings.cache):
+            return {question: Missing((_offline(question),)) for question in questions}
+        resolver = _resolver(self._settings, scopes, fresh=False)
+        answers = resolver.recall(questions, _offline)
+        self.notes = resolver.notes
+        return answers
 
 
 def _slow_parser() -> Sequence[str]:
@@ -51,32 +63,37 @@ def credentials(policy: Policy) -> tuple[HostCredential, ...]:
 class Online:
     """Asks the registries; the room behind it is imported when there is really something to ask."""
 
-    def __init__(self, settings: Settings) -> None:
-        self._settings = settings
+    def __init__(self, settings: Settings, fresh: bool = False) -> None:
+        self._settings, self._fresh = settings, fresh
         self.requests = 0
         self.notes: Sequence[str] = ()
         #: By (registry, repository, scope): which credentials were tried, and what came of each.
         self.stories: Mapping[tuple[str, str, str], str] = {}
 
     def ask(self, questions: Collection[Question], scopes: Scopes = NO_SCOPES) -> Mapping[Question, Answer]:
-        from transformer.registry.resolver import RegistryResolver
-
-        policy = self._settings.policy
-        resolver = RegistryResolver(
-            registries=policy.registries,
-            timeout=self._settings.timeout,
-            jobs=self._settings.jobs,
-            scopes=scopes,
-            credentials=credentials(policy),
-            progress=None if self._settings.quiet else console.Progress(),
-            allowed_hosts=frozenset(rule.host for rule in policy.registries) if policy.trusted else frozenset(),
-        )
+        resolver = _resolver(self._settings, scopes, self._fresh)
         answers = resolver.ask(questions)
         self.requests, self.notes, self.stories = resolver.requests, resolver.notes, resolver.stories
         if self._settings.verbose:
             told = dict.fromkeys((registry, story) for (registry, _, _), story in sorted(self.stories.items()))
             self.notes = [*self.notes, *(f"credential for {shorten(registry)}: {story}" for registry, story in told)]
         return answers
+
+
+def _resolver(settings: Settings, scopes: Scopes, fresh: bool) -> RegistryResolver:
+    from transformer.registry.resolver import RegistryResolver
+
+    policy = settings.policy
+    return RegistryResolver(
+        registries=policy.registries,
+        timeout=settings.timeout,
+        jobs=settings.jobs,
+        scopes=scopes,
+        credentials=credentials(policy),
+        progress=None if settings.quiet else console.Progress(),
+        allowed_hosts=frozenset(rule.host for rule in policy.registries) if policy.trusted else frozenset(),
+        **caching.arguments(settings.cache, policy, fresh),
+    )
 
 
 class Job(NamedTuple):
@@ -93,14 +110,14 @@ class Job(NamedTuple):
         """How long it has been going on."""
         return time.monotonic() - self.started
 
-    def resolver(self) -> Resolver:
-        """Who answers in this run."""
-        return Offline() if self.settings.offline else Online(self.settings)
+    def resolver(self, fresh: bool = False) -> Resolver:
+        """Who answers in this run. `fresh`: the registries, whatever is remembered."""
+        return Offline(self.settings) if self.settings.offline else Online(self.settings, fresh)
 
     def report(self, outcome: Outcome, where: Where, resolver: Resolver) -> int:
         """Tells the outcome to people (stderr) or into the report's file; answers the exit code."""
         settings, seconds = self.settings, self.seconds()
-        notes = (*getattr(resolver, "notes", ()), *_slow_parser())
+        notes = (*settings.policy.notes, *getattr(resolver, "notes", ()), *_slow_parser())
         if settings.format == "json":
             from transformer.report import jsonlines
 

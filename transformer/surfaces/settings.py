@@ -8,19 +8,20 @@ from __future__ import annotations
 
 import math
 import os
-from collections.abc import Iterable, Mapping
-from typing import Any, NamedTuple
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, NamedTuple, TypeAlias
 
 from transformer.errors import UsageError
 from transformer.images.platform import parse as parse_platform
 from transformer.images.reference import shorten
 from transformer.policy.model import Policy
 from transformer.policy.ownership import combine
-from transformer.policy.variables import known, with_variables
+from transformer.policy.variables import known, variants, with_variables
 from transformer.policy.words import schema_text
-from transformer.surfaces import policyfiles
+from transformer.surfaces import caching, policyfiles
+from transformer.text.source import File
 
-__all__ = ["DEFAULT_JOBS", "HOST_TIMEOUT", "Settings", "gather", "schema_text"]
+__all__ = ["DEFAULT_JOBS", "HOST_TIMEOUT", "Settings", "for_files", "gather", "schema_text"]
 
 DEFAULT_JOBS = 32
 JOBS_LIMIT = 256
@@ -32,8 +33,16 @@ VARIABLE_PREFIX = "PINDOWN_VAR_"
 _YES, _NO = ("1", "true", "yes", "on"), ("", "0", "false", "no", "off")
 
 
+#: Values of the policy's variables that make one of its variants, by name.
+Variant: TypeAlias = "tuple[tuple[str, str], ...]"
+
+
 class Settings(NamedTuple):
-    """What holds for this run; `policy` has its variables and overrides in it."""
+    """What holds for this run; `policy` has its variables and overrides in it.
+
+    `variants` are the policies to be looked at one after the other, each with the values that tell it from the others;
+    `policy` is the first of them.
+    """
 
     policy: Policy
     offline: bool = False
@@ -49,6 +58,19 @@ class Settings(NamedTuple):
     #: auto, always or never.
     color: str = "auto"
     trust: bool = False
+    variants: tuple[tuple[Policy, Variant], ...] = ()
+    #: Where answers are remembered, None for nowhere.
+    cache: caching.Cache | None = None
+
+
+def for_files(settings: Settings, files: Sequence[File]) -> Settings:
+    """The settings for these manifests, among which the policy's mirrors may stand (`mirrorsFrom`)."""
+    if not any(one.manifests for one in settings.policy.mirrors_from):
+        return settings
+    from transformer.surfaces.mirrorfiles import with_manifests  # brings the languages
+
+    variants = tuple((with_manifests(policy, files), variant) for policy, variant in settings.variants)
+    return settings._replace(policy=variants[0][0], variants=variants)
 
 
 def gather(
@@ -59,18 +81,24 @@ def gather(
     function_config: str | None = None,
     function_config_file: str = "functionConfig",
     default_timeout: float | None = None,
+    every_variant: bool = False,
 ) -> Settings:
     """Decides everything; raises UsageError (PolicyError with file and line for what a policy says).
 
     `flags` holds the parsed options by their names (`policy`, `set`, `offline`, `platform`, `on_error`, `timeout`,
     `jobs`, `format`, `report`, `quiet`, `verbose`, `color`, `trust_policy`); missing or None: not given.
+    `every_variant`: each combination of the policy's matrix, as far as no flag or variable chooses.
     """
     if _switch(environ, "PINDOWN_LOCKED"):
         raise UsageError("PINDOWN_LOCKED: this version has no lock; unset it, or use PINDOWN_OFFLINE=1 to ask nobody")
     trust = bool(flags.get("trust_policy")) or _switch(environ, "PINDOWN_TRUST_POLICY")
     policy = _policy(flags, environ, os.path.abspath(cwd), function_config, function_config_file, trust)
-    policy = with_variables(policy, _variables(flags.get("set") or (), environ, policy))
-    policy = _overridden(policy, flags)
+    given = _variables(flags.get("set") or (), environ, policy)
+    chosen = tuple(
+        (_overridden(with_variables(policy, {**variant, **given}), flags), tuple(sorted(variant.items())))
+        for variant in (variants(_without(policy, given)) if every_variant else ({},))
+    )
+    policy = chosen[0][0]
     timeout = _timeout(flags, environ)
     if timeout is None:
         timeout = policy.timeout if policy.timeout is not None else default_timeout
@@ -85,7 +113,14 @@ def gather(
         verbose=int(flags.get("verbose") or 0),
         color=flags.get("color") or ("never" if environ.get("NO_COLOR") else "auto"),
         trust=trust,
+        variants=chosen,
+        cache=caching.chosen(environ),
     )
+
+
+def _without(policy: Policy, given: Mapping[str, str]) -> Policy:
+    """The policy whose matrix leaves open only what nobody has chosen."""
+    return policy._replace(matrix=tuple(one for one in policy.matrix if one[0] not in given))
 
 
 def _policy(

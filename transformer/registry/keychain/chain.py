@@ -6,6 +6,7 @@ a public image never waits for a helper. A source that fails is a sentence, neve
 
 from __future__ import annotations
 
+import hashlib
 import os
 from collections.abc import Callable, Mapping, Sequence
 from typing import NamedTuple
@@ -17,6 +18,12 @@ from transformer.registry.keychain.pullsecrets import PullSecrets
 
 #: Credentials that are tried for one repository; nobody has more that mean anything.
 TRIES = 8
+#: Variables that say who we are to helpers and clouds.
+WHO = (
+    *("HOME", "AWS_PROFILE", "AWS_ROLE_ARN", "AWS_ACCESS_KEY_ID", "AWS_CONFIG_FILE", "AWS_SHARED_CREDENTIALS_FILE"),
+    *("GOOGLE_APPLICATION_CREDENTIALS", "CLOUDSDK_CONFIG", "CLOUDSDK_ACTIVE_CONFIG_NAME"),
+    *("AZURE_CLIENT_ID", "AZURE_TENANT_ID", "AZURE_CONFIG_DIR", "GITHUB_TOKEN", "GITHUB_ACTOR"),
+)
 
 
 class Found(NamedTuple):
@@ -30,8 +37,13 @@ class Found(NamedTuple):
 class Keychain:
     """Sources in the order in which they are tried, within each of the two moments."""
 
-    def __init__(self, sources: Sequence[Source] = (), close: Callable[[], None] = lambda: None) -> None:
-        self._sources = tuple(sources)
+    def __init__(
+        self,
+        sources: Sequence[Source] = (),
+        close: Callable[[], None] = lambda: None,
+        environ: Mapping[str, str] = {},  # noqa: B006 - never changed
+    ) -> None:
+        self._sources, self._environ = tuple(sources), environ
         #: Ends what the sources have started and nobody waits for any more.
         self.close = close
 
@@ -54,6 +66,19 @@ class Keychain:
             if isinstance(source, PullSecrets):
                 return source.scope(wanted)
         return AMBIENT
+
+    def identity(self, wanted: Wanted) -> str:
+        """As whom this repository would be asked, without running or asking anything; "" for anonymous only.
+
+        Equal where the same would be shown. A digest over secrets: it may go into an HMAC, and nowhere else.
+        """
+        shown = [part for credential in self.at_once(wanted).credentials for part in ("shown", *credential.secret)]
+        waiting = self.waiting(wanted)
+        if not shown and not waiting:
+            return ""
+        chosen = [f"{name}={self._environ.get(name, '')}" for name in WHO] if waiting else []
+        parts = [part.encode("utf-8", "surrogateescape") for part in (*shown, "waiting", *waiting, *chosen)]
+        return hashlib.sha256(b"".join(len(part).to_bytes(8, "big") + part for part in parts)).hexdigest()
 
     def describe(self, wanted: Wanted) -> str:
         """For people, when nothing was asked: the chain as it would be tried."""
@@ -108,4 +133,5 @@ def ambient_keychain(
             Clouds(environ),
         ),
         helpers.close,
+        environ,
     )

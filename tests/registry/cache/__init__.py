@@ -1,0 +1,1 @@
+"""The resolution cache: each module by itself, then with real registries, processes and a real Redis."""
