@@ -48,6 +48,8 @@ def main(argv: Sequence[str]) -> int:
     if at is None:
         return _bare(argv)
     name, argv = argv[at], [argv[at], *argv[:at], *argv[at + 1 :]]
+    if name in GROUPS:
+        name, argv = _in_group(name, argv)
     command = COMMANDS.get(name)
     if command is None:
         raise UsageError(_unknown(name))
@@ -141,13 +143,31 @@ def _command_at(argv: Sequence[str]) -> int | None:
     for at, word in enumerate(argv):
         if word == "--":
             break
-        if word in COMMANDS:
+        if word in COMMANDS or word in GROUPS:
             try:
                 _parser("pindown", None).parse_args(argv[:at])
             except UsageError:
                 continue
             return at
     return None
+
+
+def _in_group(group: str, argv: Sequence[str]) -> tuple[str, list[str]]:
+    """The command of two words (`mirrors check`), and the line without its second word."""
+    for at, word in enumerate(argv[1:], 1):
+        if f"{group} {word}" in COMMANDS:
+            return f"{group} {word}", [*argv[:at], *argv[at + 1 :]]
+        if word in ("-h", "--help"):
+            break
+    members = [name for name in COMMANDS if name.partition(" ")[0] == group]
+    if not {"-h", "--help"}.isdisjoint(argv):
+        sys.stdout.write("".join(f"pindown {name}: {COMMANDS[name].about}\n" for name in members))
+        raise SystemExit(0)
+    given = next((word for word in argv[1:] if not word.startswith("-")), None)
+    told = (
+        f"there is no {group} {given!r}" if given is not None and given.isprintable() else f"{group} wants a word more"
+    )
+    raise UsageError(f"{told}; the commands are {', '.join(members)}")
 
 
 def _is_legacy_plugin(argv: Sequence[str]) -> bool:
@@ -241,6 +261,56 @@ def _demo(options: Namespace, flags: dict[str, Any]) -> int:
     return demo.run(flags, os.environ)
 
 
+def _import_files(parser: ArgumentParser) -> None:
+    parser.add_argument(
+        "paths", nargs="*", metavar="FILE", help="files or directories in other systems' languages; - for stdin"
+    )
+    parser.add_argument(
+        "--from", dest="from_", metavar="FORMAT", help="the language of the files (default: recognised)"
+    )
+
+
+def _mirrors_import(options: Namespace, flags: dict[str, Any]) -> int:
+    from transformer.surfaces import mirrors
+
+    return mirrors.import_(options.paths, options.from_)
+
+
+def _export_target(parser: ArgumentParser) -> None:
+    parser.add_argument("--to", metavar="FORMAT", help="registries.conf, hosts.toml, registries.yaml, idms or itms")
+    parser.add_argument("--output", metavar="DIR", help="write the files below this directory instead of on stdout")
+
+
+def _mirrors_export(options: Namespace, flags: dict[str, Any]) -> int:
+    from transformer.surfaces import mirrors, settings
+
+    return mirrors.export(options.to, options.output, settings.gather(flags, os.environ, os.getcwd()))
+
+
+def _check_paths(parser: ArgumentParser) -> None:
+    _paths(parser)
+    parser.add_argument("--all-variants", action="store_true", help="every combination of the policy's matrix")
+
+
+def _mirrors_check(options: Namespace, flags: dict[str, Any]) -> int:
+    from transformer.surfaces import mirrorcheck, settings
+
+    variants = bool(options.all_variants)
+    return mirrorcheck.run(options.paths, settings.gather(flags, os.environ, os.getcwd(), every_variant=variants))
+
+
+def _cache_stats(options: Namespace, flags: dict[str, Any]) -> int:
+    from transformer.surfaces import caching
+
+    return caching.stats(flags, os.environ)
+
+
+def _cache_clear(options: Namespace, flags: dict[str, Any]) -> int:
+    from transformer.surfaces import caching
+
+    return caching.clear(os.environ)
+
+
 def _nothing(parser: ArgumentParser) -> None:
     pass
 
@@ -250,7 +320,19 @@ COMMANDS = {
     "render": Command("pin manifests: files, directories or stdin in, one stream out", _paths, _render),
     "list": Command("show every image, where it is and what the policy would do (no network)", _paths, _list),
     "explain": Command("show what happens to a reference and why", _references, _explain),
+    "mirrors import": Command(
+        "print the policy that other systems' mirror files amount to", _import_files, _mirrors_import
+    ),
+    "mirrors export": Command(
+        "print the policy's mirrors in another system's language", _export_target, _mirrors_export
+    ),
+    "mirrors check": Command("prove that every mirror serves what its source serves", _check_paths, _mirrors_check),
+    "cache stats": Command("show where answers are remembered, and how many", _nothing, _cache_stats),
+    "cache clear": Command("forget every remembered answer", _nothing, _cache_clear),
     "schema": Command("print the JSON Schema of the policy", _schema_name, _schema),
     "plugin": Command("lay out the legacy Kustomize exec plugin", _plugin_names, _plugin),
     "demo": Command("run the main job against a registry of our own, with nothing else installed", _nothing, _demo),
 }
+
+#: First words of the commands that have two.
+GROUPS = frozenset(name.partition(" ")[0] for name in COMMANDS if " " in name)

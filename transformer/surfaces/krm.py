@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 
 from transformer.errors import Finding, Place
 from transformer.kube.reading import Reader, kind_of
-from transformer.kube.survey import Oddity, Site
+from transformer.kube.survey import Standing
 from transformer.pipeline import Outcome, Run, Where
 from transformer.policy.model import Policy
 from transformer.policy.questions import Resolver
@@ -51,7 +51,7 @@ class ResourceList(NamedTuple):
 class ByAnnotation(Where):
     """In a ResourceList lines mean nothing to the user; the host's annotations say which file an object came from."""
 
-    def __call__(self, thing: Site | Oddity) -> Place:
+    def __call__(self, thing: Standing) -> Place:
         if thing.resource.kind is None and thing.resource.name is None:
             return super().__call__(thing)
         from transformer.report import results
@@ -80,7 +80,8 @@ def recognise(file: File) -> ResourceList | None:
 def run(found: ResourceList, flags: Mapping[str, Any], environ: Mapping[str, str]) -> int:
     """Answers a ResourceList on stdout; the exit code is 1 when a finding is an error."""
     config = function_config(found)
-    job = Job.begin(settings.gather(flags, environ, os.getcwd(), function_config=config, default_timeout=45))
+    gathered = settings.gather(flags, environ, os.getcwd(), function_config=config, default_timeout=45)
+    job = Job.begin(settings.for_files(gathered, (found.file,)))
     resolver, where = job.resolver(), ByAnnotation()
     outcome = transform(found, job.settings.policy, resolver, where, everything=job.settings.format == "json")
     code = job.report(outcome, where, resolver)

@@ -24,8 +24,9 @@ _COLUMNS = ("PLACE", "OBJECT", "PATH", "IMAGE", "ACTION", "RULE")
 
 def run(paths: Sequence[str], flags: Mapping[str, Any], environ: Mapping[str, str]) -> int:
     """Prints the list; exit code 1 when some text could not be read or holds what no policy allows."""
-    job = Job.begin(settings.gather(flags, environ, os.getcwd(), default_timeout=None))
+    gathered = settings.gather(flags, environ, os.getcwd(), default_timeout=None)
     files, findings, rendered = inputs.read(paths)
+    job = Job.begin(settings.for_files(gathered, files))
     where = Where()
     work = Run(job.settings.policy, rendered, where, everything=True)
     for file in files:

@@ -44,7 +44,8 @@ def parser(prog: str, about: str | None, commands: Mapping[str, str] | None) -> 
     if commands is not None:
         about = "Pins every container image in Kubernetes manifests to its digest. Without a command: manifests or a\n"
         about += "ResourceList on stdin."
-        epilog = "commands:\n" + "".join(f"  {name:<9} {text}\n" for name, text in commands.items())
+        width = max(map(len, commands), default=0)
+        epilog = "commands:\n" + "".join(f"  {name:<{width}}  {text}\n" for name, text in commands.items())
     made = Parser(
         prog, description=about, epilog=epilog, allow_abbrev=False, formatter_class=argparse.RawDescriptionHelpFormatter
     )

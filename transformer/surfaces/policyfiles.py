@@ -68,21 +68,33 @@ def with_files(policy: Policy, source: PolicyText) -> Policy:
     """The policy with absolute paths; raises PolicyError for one out of bounds, and for a `caBundle` that is missing.
 
     A file with credentials may be missing here (it may be there in CI only): whether it helps is found out when its
-    registry is asked.
+    registry is asked. What `mirrorsFrom` names is read, and its mirrors are the policy's.
     """
-    return policy._replace(registries=tuple(_with_files(rule, policy.file, source) for rule in policy.registries))
+    policy = policy._replace(registries=tuple(_with_files(rule, policy.file, source) for rule in policy.registries))
+    named = [(one, one.file) for one in policy.mirrors_from if one.file is not None]
+    if not named:
+        return policy
+    from transformer.surfaces.mirrorfiles import with_imports  # brings the languages: not for those who have none
+
+    return with_imports(
+        policy, [_placed(f"{one.name}.file", file, one.line, policy.file, source) for one, file in named], source.bound
+    )
 
 
 def memory(environ: Mapping[str, str]) -> Memory | None:
     """The memory of valid texts, None when there is no place for it or `PINDOWN_CACHE=off`."""
+    folder = cache_folder(environ)
+    return Memory(os.path.join(folder, "policies")) if folder and environ.get("PINDOWN_CACHE") != "off" else None
+
+
+def cache_folder(environ: Mapping[str, str]) -> str:
+    """The directory of PINDOWN_CACHE, else the one below the user's cache directory; "" when there is no place."""
     cache = environ.get("PINDOWN_CACHE", "")
-    if cache == "off":
-        return None
-    if cache and "://" not in cache:
-        return Memory(os.path.join(os.path.abspath(cache), "policies"))
+    if cache and cache != "off" and "://" not in cache:
+        return os.path.abspath(cache)
     home, xdg = environ.get("HOME", ""), environ.get("XDG_CACHE_HOME", "")
     base = xdg if os.path.isabs(xdg) else os.path.join(home, ".cache") if os.path.isabs(home) else ""
-    return Memory(os.path.join(base, "pindown", "policies")) if base else None
+    return os.path.join(base, "pindown") if base else ""
 
 
 class Memory:
@@ -159,33 +171,37 @@ def _read(path: str, label: str, regular_only: bool) -> str:
 
 def _with_files(rule: RegistryRule, file: str, source: PolicyText) -> RegistryRule:
     if rule.ca_bundle is not None:
-        bundle = _placed("caBundle", rule.ca_bundle, rule, file, source)
+        bundle = _placed(f"the caBundle of {rule.host}", rule.ca_bundle, rule.line, file, source)
         if not os.path.isfile(bundle):
             where = "relative paths start at the policy's file (a functionConfig's at the working directory)"
-            raise _misplaced("caBundle", rule.ca_bundle, rule, file, f"is not there; {where}")
+            raise _misplaced(f"the caBundle of {rule.host}", rule.ca_bundle, rule.line, file, f"is not there; {where}")
         rule = rule._replace(ca_bundle=os.path.realpath(bundle))
     if rule.credentials is not None:
         config, secret = rule.credentials.docker_config, rule.credentials.secret_file
         placed = rule.credentials._replace(
-            docker_config=None if config is None else _placed("dockerConfig", config, rule, file, source),
-            secret_file=None if secret is None else _placed("secretFile", secret, rule, file, source),
+            docker_config=None
+            if config is None
+            else _placed(f"the dockerConfig of {rule.host}", config, rule.line, file, source),
+            secret_file=None
+            if secret is None
+            else _placed(f"the secretFile of {rule.host}", secret, rule.line, file, source),
         )
         rule = rule._replace(credentials=placed)
     return rule
 
 
-def _placed(key: str, path: str, rule: RegistryRule, file: str, source: PolicyText) -> str:
+def _placed(what: str, path: str, line: int, file: str, source: PolicyText) -> str:
     full = os.path.join(source.base, path)
     if source.bound is None:
         return full  # with its symbolic links: a mounted Secret changes where they lead
     if os.path.isabs(path) or not _inside(full, source.bound):
         advice = "move the file, or name the policy with --policy"
-        raise _misplaced(key, path, rule, file, f"leaves the tree that this policy may name files in; {advice}")
+        raise _misplaced(what, path, line, file, f"leaves the tree that this policy may name files in; {advice}")
     return os.path.realpath(full)
 
 
-def _misplaced(key: str, path: str, rule: RegistryRule, file: str, what: str) -> PolicyError:
-    return PolicyError(f"the {key} of {rule.host}, {shorten(path)}, {what}", file, rule.line)
+def _misplaced(what: str, path: str, line: int, file: str, problem: str) -> PolicyError:
+    return PolicyError(f"{what}, {shorten(path)}, {problem}", file, line)
 
 
 def _inside(path: str, root: str) -> bool:

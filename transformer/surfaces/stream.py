@@ -49,6 +49,7 @@ def _filter(
 ) -> int:
     if gathered.policy.mode == "validate" and not may_validate:
         raise UsageError("mode: validate answers nothing and is only for Kustomize's validators; here use another mode")
+    gathered = settings.for_files(gathered, files)
     job, where = Job.begin(gathered), Where()
     resolver = job.resolver()
     outcome = transform(files, findings, rendered, gathered, where, resolver)
