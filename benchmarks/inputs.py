@@ -87,3 +87,40 @@ def lookups(host: str) -> str:
     return "---\n".join(
         deployment(number, f"{host}/bench/app-{number}:1", f"{host}/bench/sidecar:1") for number in range(100)
     )
+
+
+def distinct(count: int) -> str:
+    """A stream of Pods with `count` images, no two alike, at 500 registries; ten containers each."""
+    documents = []
+    for first in range(0, count, 10):
+        containers = "".join(
+            f"  - {{name: c{number}, image: {_spread(number)}}}\n" for number in range(first, first + 10)
+        )
+        documents.append(
+            f"apiVersion: v1\nkind: Pod\nmetadata:\n  name: app-{first}\nspec:\n  containers:\n{containers}"
+        )
+    return "---\n".join(documents)
+
+
+def _spread(number: int) -> str:
+    return f"registry-{number % 500}.example.com/team-{number % 7}/app-{number}:1.0"
+
+
+def mirroring(rules: int, rewrite: bool) -> str:
+    """A policy that pins nothing, with a mirror for each of so many registries."""
+    mirrors = "".join(
+        f"  - source: registry-{number}.example.com\n    locations:\n"
+        f"    - to: mirror.example.com/from-{number}\n"
+        + (f'      rewrite: {{"^team-([0-9]+)/(.*)$": "teams/$1/{number}/$2"}}\n' if rewrite else "")
+        for number in range(rules)
+    )
+    head = "apiVersion: pindown.dev/v1alpha1\nkind: ImageTransformer\nspec:\n  pin: {style: tag}\n"
+    return head + (f"  mirrors:\n{mirrors}" if rules else "")
+
+
+def proved(source: str, mirror: str, warm: bool) -> str:
+    """A policy with one mirror of one registry."""
+    return (
+        "apiVersion: pindown.dev/v1alpha1\nkind: ImageTransformer\nspec:\n  mirrors:\n"
+        f'  - {{source: "{source}", locations: [{{to: "{mirror}/copy", warm: {str(warm).lower()}}}]}}\n'
+    )

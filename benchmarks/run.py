@@ -1,7 +1,7 @@
 """The figures that the project promises, side by side with its peers where they are on PATH.
 
     python benchmarks/run.py            everything, about a minute
-    python benchmarks/run.py lookups    one table: lookups, bytes, start or growth
+    python benchmarks/run.py lookups    one table: lookups, bytes, start, growth or mirrors
 
 Asserts nothing; quote ratios of one run. Whole-process figures are medians of five runs after a warm-up.
 """
@@ -14,7 +14,8 @@ import shutil
 import sys
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parent.parent))
@@ -71,7 +72,7 @@ def lookups(directory: Path) -> None:
         ("Basic", (), basic),
         ("Bearer, one token a repository, 100 ms each", {name.partition(":")[0] for name in names}, bearer),
     ):
-        with EmbeddedRegistry(layout, auth=auth, fault=fault) as registry:
+        with nothing_remembered(), EmbeddedRegistry(layout, auth=auth, fault=fault) as registry:
             path = directory / "lookups.yaml"
             path.write_text(inputs.lookups(registry.host))
             # A login for Basic; the token server of Bearer gives a token to anybody.
@@ -89,6 +90,16 @@ def lookups(directory: Path) -> None:
                     figures,
                     f"{asked:.0f} manifest requests, {registry.peak} in flight",
                 )
+
+
+@contextmanager
+def nothing_remembered() -> Iterator[None]:
+    """Every lookup goes to its registry, in every run."""
+    os.environ["PINDOWN_CACHE"] = "off"
+    try:
+        yield
+    finally:
+        del os.environ["PINDOWN_CACHE"]
 
 
 def peers() -> list[tuple[str, list[str]]]:
@@ -137,6 +148,66 @@ def growth(directory: Path) -> None:
             row(f"{count:,} items, {title}", "pindown", figures, f"{figures.seconds / count * 1e6:.0f} us an item")
 
 
+def mirrors(directory: Path) -> None:
+    """What mirrors cost: choosing names with nothing to ask (at most 0.5 s for 500 rules), and requests of a proof."""
+    stream = written(directory, "distinct.yaml", inputs.distinct(20_000))
+    none = None
+    for title, rules, rewrite in (
+        ("no mirrors", 0, False),
+        ("500 mirrors", 500, False),
+        ("500 with a rewrite", 500, True),
+    ):
+        policy = written(directory, f"mirrors-{rules}-{rewrite}.yaml", inputs.mirroring(rules, rewrite))
+        figures = measure.whole([*PINDOWN, "--policy", str(policy)], stream)
+        none = none or figures
+        row(f"20,000 distinct references, {title}", "pindown", figures, f"{figures.seconds - none.seconds:+.2f} s")
+    line("candidates computed for 20,000 distinct of 40,000", "pindown", f"{candidates_computed()} times")
+    proofs(directory)
+
+
+def candidates_computed() -> int:
+    """How often a mirror is chosen when every one of 20,000 references stands twice."""
+    from unittest import mock
+
+    from transformer.pipeline import Run
+    from transformer.policy.load import load
+    from transformer.policy.mirrors import Mirrors
+    from transformer.text.source import File
+
+    run = Run(load(inputs.mirroring(500, rewrite=False), "pindown.yaml"))
+    text = inputs.distinct(20_000)
+    run.survey.file(File("twice.yaml", f"{text}---\n{text}"))
+    with mock.patch.object(Mirrors, "candidates", autospec=True, side_effect=Mirrors.candidates) as chosen:
+        sites = len(run.plan())
+    assert sites == 40_000
+    return chosen.call_count
+
+
+def proofs(directory: Path) -> None:
+    """101 images at a source and at a mirror: what each is asked."""
+    names = [f"bench/app-{number}:1" for number in range(100)] + ["bench/sidecar:1"]
+    write_layout(directory / "source", {name: image(name) for name in names})
+    write_layout(directory / "mirror", {f"copy/{name}": image(name) for name in names})
+    os.environ["DOCKER_CONFIG"] = str(directory / "nobody")
+    nameless = Fault(headers={"Docker-Content-Digest": None})
+    for title, warm, fault in (("", False, None), (", warm", True, None), (", no digest header", False, nameless)):
+        with (
+            nothing_remembered(),
+            EmbeddedRegistry(directory / "source") as source,
+            EmbeddedRegistry(directory / "mirror", fault=lambda _, fault=fault: fault) as mirror,
+        ):
+            stream = written(directory, "proofs.yaml", inputs.lookups(source.host))
+            policy = written(directory, "proofs-policy.yaml", inputs.proved(source.host, mirror.host, warm))
+            figures = measure.whole([*PINDOWN, "--policy", str(policy)], stream, runs=1)
+            asked = [
+                f"{sum(one.method == method for one in log) // 2} {method}"
+                for log in (source.log, mirror.log)
+                for method in ("HEAD", "GET")
+            ]
+            more = f"source {asked[0]} {asked[1]}, mirror {asked[2]} {asked[3]}"
+            row(f"a proof of 101 distinct images{title}", "pindown", figures, more)
+
+
 def written(directory: Path, name: str, text: str) -> Path:
     """The text in a file."""
     path = directory / name
@@ -159,7 +230,13 @@ def line(*cells: str) -> None:
     print("  ".join(cell.ljust(width) for cell, width in zip(cells, widths, strict=False)).rstrip(), flush=True)
 
 
-TABLES: dict[str, Callable[[Path], None]] = {"lookups": lookups, "bytes": bytes_alone, "start": start, "growth": growth}
+TABLES: dict[str, Callable[[Path], None]] = {
+    "lookups": lookups,
+    "bytes": bytes_alone,
+    "start": start,
+    "growth": growth,
+    "mirrors": mirrors,
+}
 
 
 def main(wanted: list[str]) -> None:
