@@ -6,6 +6,7 @@ Source: OCI image-spec, image-index.md.
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from typing import Any, NamedTuple
 
 _PLATFORM = re.compile(r"([a-z0-9]+)/([a-z0-9_]+)(?:/([a-z0-9]+))?")
@@ -54,3 +55,21 @@ def _same(wanted: Platform, here: Platform) -> bool:
     return (wanted.os, wanted.architecture) == (here.os, here.architecture) and (
         (wanted.variant or default) == (here.variant or default)
     )
+
+
+def listed(descriptors: list[Any]) -> dict[str, Any]:
+    """The entries of an index by platform, attestations left out; of two for one platform the first, as in `choose`."""
+    found: dict[str, Any] = {}
+    for descriptor in descriptors:
+        platform = descriptor.get("platform") if isinstance(descriptor, dict) else None
+        if isinstance(platform, dict):
+            name = str(Platform(*(str(platform.get(key) or "") for key in ("os", "architecture", "variant"))))
+            if _PLATFORM.fullmatch(name) and not name.startswith("unknown/"):
+                found.setdefault(name, descriptor)
+    return found
+
+
+def pick(wanted: str, offered: Iterable[str]) -> str | None:
+    """The one of the offered platforms that is the wanted one, its default variant written or not."""
+    here = parse(wanted)
+    return next((one for one in offered if _same(here, parse(one))), None)
