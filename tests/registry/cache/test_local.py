@@ -369,7 +369,7 @@ for round in range(4):
         one.read([f"{part}-{n}", "shared"])
         one.write({f"{part}-{round}-{n}": "x" * 150, "shared": part}, 1)
     one.close()
-    assert one.notes == [], one.notes
+    assert all("locked" in note or "moved aside" in note for note in one.notes), one.notes
 """
 
 
@@ -380,9 +380,8 @@ def test_sixteen_processes_at_once(folder, start):
         os.close(os.open(path_of(folder), os.O_CREAT | os.O_WRONLY, 0o600))
         with open(path_of(folder), "wb") as file:
             file.write(b"garbage" * 2000)
-    program = _WORKER if start == "nothing" else _WORKER.replace("one.notes == []", "len(one.notes) <= 1")
     running = [
-        subprocess.Popen([sys.executable, "-c", program, folder, str(part)], cwd=ROOT, stderr=subprocess.PIPE)
+        subprocess.Popen([sys.executable, "-c", _WORKER, folder, str(part)], cwd=ROOT, stderr=subprocess.PIPE)
         for part in range(16)
     ]
     told = [one.communicate(timeout=120)[1] for one in running]

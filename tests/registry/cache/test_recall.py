@@ -56,6 +56,8 @@ def test_what_is_known(stage):
     stage.find(DIGEST)
     answer = told(stage, Question(APP))
     assert (answer.digest, answer.via, answer.notes) == (DIGEST, "cache", ())
+    assert isinstance(told(stage, Question(reference(f"registry.test/app@{DIGEST}"))), Missing)
+    stage.find(DIGEST, f"registry.test/app@{DIGEST}")
     assert told(stage, Question(reference(f"registry.test/app@{DIGEST}"))).via == "cache"
 
 

@@ -325,15 +325,16 @@ def test_offline_nothing_is_opened_and_what_is_unknown_is_told(runs, monkeypatch
     with FaultServer(proper) as server:
         known = question(server)
         (first,) = runs.ask(known)
-        seen = Question(reference(f"{server.host}/team/app@{first.digest}"))
+        asked = Question(reference(f"{server.host}/team/app@{first.digest}"))
+        runs.ask(asked)
         elsewhere = Question(reference(f"{server.host}/team/other@{first.digest}"))
     monkeypatch.setattr(socket, "socket", lambda *args, **more: pytest.fail("a socket was made"))
-    told = runs.recall(known, seen, elsewhere, question(server, "team/app:2"))
+    told = runs.recall(known, asked, elsewhere, question(server, "team/app:2"))
     assert [one.via for one in told[:2]] == ["cache", "cache"] and told[0].notes == ()
     assert [rules(one) for one in told[2:]] == [["offline"], ["offline"]]
     assert told[3].refusals[0].message.endswith("team/app:2 is not known")
     runs.ahead = 86400 * 10
-    told = runs.recall(known, seen)
+    told = runs.recall(known, asked)
     assert told[0].notes[0].rule == "offline" and "10 days ago" in told[0].notes[0].message
 
 
