@@ -15,7 +15,6 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from transformer.errors import EXIT_FINE, HostError, UsageError
 from transformer.images.reference import shorten
 from transformer.policy.model import Policy
-from transformer.registry.cache.store import StoreError, span
 from transformer.surfaces import console, policyfiles
 
 if TYPE_CHECKING:
@@ -91,6 +90,8 @@ def at_hand(cache: Cache | None) -> bool:
 
 def stats(flags: Mapping[str, Any], environ: Mapping[str, str]) -> int:
     """Prints where the cache is and what it holds; HostError when it cannot be looked into."""
+    from transformer.registry.cache.store import StoreError, span
+
     cache = _wanted(environ)
     try:
         found = opened(cache).stats()
@@ -116,6 +117,8 @@ def stats(flags: Mapping[str, Any], environ: Mapping[str, str]) -> int:
 
 def clear(environ: Mapping[str, str]) -> int:
     """Forgets every answer; HostError when that cannot be done."""
+    from transformer.registry.cache.store import StoreError
+
     cache = _wanted(environ)
     try:
         count = opened(cache).clear()
