@@ -31,6 +31,8 @@ class Command(NamedTuple):
     about: str
     arguments: Callable[[ArgumentParser], None]
     door: Callable[[Namespace, dict[str, Any]], int]
+    #: Whether its answer comes with a report of findings, in any of the forms of --format.
+    reports: bool = False
 
 
 def main(argv: Sequence[str]) -> int:
@@ -54,6 +56,8 @@ def main(argv: Sequence[str]) -> int:
     if command is None:
         raise UsageError(_unknown(name))
     options = _parser(f"pindown {name}", command).parse_args(argv[1:])
+    if not command.reports:
+        _answer_format(name, options)
     return command.door(options, _flags(options))
 
 
@@ -199,6 +203,12 @@ def _parser(prog: str, command: Command | None) -> ArgumentParser:
     return parser
 
 
+def _answer_format(name: str, options: Namespace) -> None:
+    from transformer.surfaces import options as words
+
+    words.answer_format(name, options)
+
+
 def _flags(options: Namespace) -> dict[str, Any]:
     from transformer.surfaces import options as words
 
@@ -317,7 +327,7 @@ def _nothing(parser: ArgumentParser) -> None:
 
 #: A new door is one module in surfaces/, one function above and one row here.
 COMMANDS = {
-    "render": Command("pin manifests: files, directories or stdin in, one stream out", _paths, _render),
+    "render": Command("pin manifests: files, directories or stdin in, one stream out", _paths, _render, True),
     "list": Command("show every image, where it is and what the policy would do (no network)", _paths, _list),
     "explain": Command("show what happens to a reference and why", _references, _explain),
     "mirrors import": Command(

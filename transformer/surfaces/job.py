@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import sys
 import time
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
 from transformer.errors import EXIT_FINDINGS, EXIT_FINE, HostError
@@ -12,7 +13,6 @@ from transformer.images.reference import shorten
 from transformer.pipeline import Outcome, Where
 from transformer.policy.model import Policy
 from transformer.policy.questions import NO_SCOPES, Answer, HostCredential, Missing, Question, Refusal, Resolver, Scopes
-from transformer.report import text
 from transformer.surfaces import caching, console
 from transformer.surfaces.settings import Settings
 
@@ -96,6 +96,60 @@ def _resolver(settings: Settings, scopes: Scopes, fresh: bool) -> RegistryResolv
     )
 
 
+class Telling(NamedTuple):
+    """All that a report may be made of."""
+
+    outcome: Outcome
+    where: Where
+    seconds: float
+    notes: Sequence[str]
+    settings: Settings
+
+
+def _text(one: Telling) -> str:
+    from transformer.report import grouped, text
+
+    settings = one.settings
+    color = settings.report is None and console.wants_color(settings.color)
+    changes = text.changes(one.outcome) if settings.verbose else ()
+    told = grouped.render(one.outcome, one.where, one.seconds, color, settings.quiet)
+    return "".join((*(line + "\n" for line in changes), told, *(f"note: {note}\n" for note in one.notes)))
+
+
+def _json(one: Telling) -> str:
+    from transformer.report import jsonlines
+
+    return jsonlines.render(one.outcome, one.where, one.seconds, one.notes)
+
+
+def _markdown(one: Telling) -> str:
+    from transformer.report import markdown
+
+    return markdown.render(one.outcome, one.seconds, one.notes, one.settings.quiet)
+
+
+def _sarif(one: Telling) -> str:
+    from transformer.report import sarif
+
+    return sarif.render(one.outcome, one.where, one.notes, os.getcwd())
+
+
+def _github(one: Telling) -> str:
+    from transformer.report import github
+
+    return github.render(one.outcome, one.seconds, one.notes, one.settings.quiet)
+
+
+#: By their words for --format (`options.FORMATS`). A new report is one module in report/, one function and one row.
+REPORTS: Mapping[str, Callable[[Telling], str]] = {
+    "text": _text,
+    "json": _json,
+    "markdown": _markdown,
+    "sarif": _sarif,
+    "github": _github,
+}
+
+
 class Job(NamedTuple):
     """One command under way: its settings, and when it began (monotonic seconds)."""
 
@@ -118,17 +172,7 @@ class Job(NamedTuple):
         """Tells the outcome to people (stderr) or into the report's file; answers the exit code."""
         settings, seconds = self.settings, self.seconds()
         notes = (*settings.policy.notes, *getattr(resolver, "notes", ()), *_slow_parser())
-        if settings.format == "json":
-            from transformer.report import jsonlines
-
-            told = jsonlines.render(outcome, where, seconds, notes)
-        else:
-            color = settings.report is None and console.wants_color(settings.color)
-            told = text.render(outcome, seconds, color, settings.quiet)
-            if settings.verbose:
-                told = "".join(line + "\n" for line in text.changes(outcome)) + told
-            told += "".join(f"note: {note}\n" for note in notes)
-        self.tell(told)
+        self.tell(REPORTS[settings.format](Telling(outcome, where, seconds, notes, settings)))
         return EXIT_FINDINGS if outcome.failed else EXIT_FINE
 
     def tell(self, told: str) -> None:

@@ -10,6 +10,10 @@ from transformer import __version__
 from transformer.errors import UsageError
 from transformer.images.reference import shorten
 
+#: Of the report (`job.REPORTS`), and the first two of every other answer.
+FORMATS = ("text", "json", "markdown", "sarif", "github")
+_ANSWERS = FORMATS[:2]
+
 
 class Parser(argparse.ArgumentParser):
     """An ArgumentParser that raises UsageError and names the option that was meant."""
@@ -58,13 +62,22 @@ def parser(prog: str, about: str | None, commands: Mapping[str, str] | None) -> 
     add("--on-error", choices=["fail", "warn"], help="what an image that cannot be resolved does to the run")
     add("--timeout", metavar="SECONDS", help="for the whole run")
     add("--jobs", metavar="N", help="requests in flight (default 32)")
-    add("--format", choices=["text", "json"], help="of the report (default text)")
+    add("--format", choices=FORMATS, help="of the report (default text)")
     add("--report", metavar="FILE", help="the report there instead of on stderr (PINDOWN_REPORT)")
     add("-q", "--quiet", action="store_true", default=None, help="say nothing when all is well")
     add("-v", "--verbose", action="count", default=None, help="say what was changed and why")
     add("--color", choices=["auto", "always", "never"], help="default auto; NO_COLOR is honoured")
     add("--version", action="version", version=f"pindown {__version__}")
     return made
+
+
+def answer_format(command: str, options: argparse.Namespace) -> None:
+    """Raises UsageError when a command whose answer is no report of findings is asked for a form of that report."""
+    if options.format not in (None, *_ANSWERS):
+        raise UsageError(
+            f"--format {options.format}: pindown {command} answers with {' or '.join(_ANSWERS)} only; "
+            f"{', '.join(FORMATS[len(_ANSWERS) :])} tell the findings of a run, as of pindown render"
+        )
 
 
 def flags(options: argparse.Namespace) -> dict[str, Any]:
