@@ -357,3 +357,11 @@ def test_whatever_the_policy_is_what_was_written_stays(rows, image, pin, keep, c
     if first.outcome != "refused":
         second = written(planner, first.text, keep, chosen)
         assert (second.outcome, second.text) == ("kept", first.text)
+
+
+@pytest.mark.parametrize(("resolve_at", "proof"), [("source", "(verified, "), ("mirror", "(the mirror's own word, ")])
+def test_what_only_the_mirror_says_is_not_called_verified(resolve_at, proof):
+    spec = f"mirrors: [{{source: a.io, locations: [{{to: m.io}}], resolveAt: {resolve_at}}}]"
+    policy = load(f"apiVersion: pindown.dev/v1alpha1\nkind: ImageTransformer\nspec: {{{spec}}}\n", "p.yaml")
+    decision = decide(Planner(policy).plan("a.io/x:1"), Resolved("sha256:" + "a" * 64, chosen=0))
+    assert decision.outcome == "pinned" and proof in decision.why

@@ -97,6 +97,8 @@ def _why_pinned(plan: Plan, reference: Reference, digest: str, at: str | None) -
     if at is None:
         return f"{why} ({plan.rule})"
     proof = _PROOFS[question.verify] if question else "not verified"
+    if question is not None and question.resolve_at == "mirror" and question.source.digest is None:
+        proof = "the mirror's own word"
     written = "the name stays (write: source)" if plan.write == "source" else f"written as {where}"
     return f"{why}; {written} ({proof}, {plan.mirror})"
 
