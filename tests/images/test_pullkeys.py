@@ -12,7 +12,7 @@ MATCHING = [
     ("https://registry.test", "registry.test", "a", True),
     ("http://registry.test/v1/", "registry.test", "a", True),
     ("https://registry.test/v2/", "registry.test", "a", True),
-    ("Registry.Test", "registry.test", "a", True),
+    ("Registry.Test", "registry.test", "a", False),
     ("registry.test", "other.test", "a", False),
     ("registry.test", "registry.test.evil", "a", False),
     ("registry.test", "a.registry.test", "a", False),
@@ -72,7 +72,7 @@ def test_select(key, host, repository, taken):
         ("registry.test/v2/team", "registry.test/team"),
         ("registry.test/v2", "registry.test/v2"),
         ("registry.test/", "registry.test"),
-        ("https://A.test/Team", "a.test/Team"),
+        ("https://A.test/Team", "A.test/Team"),
     ],
 )
 def test_keys_as_the_kubelet_files_them(key, expected):

@@ -9,6 +9,8 @@ from tests.languages.vectors import vectors
 from transformer.images.reference import parse
 from transformer.languages.k3s import read, recognises
 from transformer.languages.model import Text
+from transformer.policy.mirrors import candidates
+from transformer.policy.model import Policy
 
 
 def said(content: str):
@@ -203,3 +205,14 @@ def test_vectors(given, expect):
 )
 def test_it_is_recognised_by_name_and_keys(name, content, known):
     assert recognises(Text(name, content)) is known
+
+
+@pytest.mark.parametrize("entry", ["{}", "", "{endpoint: []}", '{endpoint: ["https://quay.io"]}'])
+def test_a_registry_with_an_entry_of_its_own_is_not_for_any(entry):
+    text = f'mirrors:\n  "*": {{endpoint: ["https://all.test/v2/cache"]}}\n  quay.io: {entry}\n'
+    policy = Policy(mirrors=read([Text("registries.yaml", text)]).mirrors)
+    names = [
+        [one.reference.name for one in candidates(parse(image), policy).locations]
+        for image in ("quay.io/x/y:1", "ghcr.io/x/y:1")
+    ]
+    assert names == [["quay.io/x/y"], ["all.test/cache/x/y"]]

@@ -550,3 +550,14 @@ def test_this_room_knows_no_network():
     room = Path(__file__).parents[2] / "transformer" / "policy"
     text = "".join(file.read_text(encoding="utf-8") for file in room.glob("*.py"))
     assert [word for word in ("import socket", "urllib", "subprocess", "transformer.registry") if word in text] == []
+
+
+@pytest.mark.parametrize("to", ["m.test:65536/hub", "m.test:0", "m.test:99999/{repository}", "{region}.m.test:70000/x"])
+def test_a_port_that_no_host_has_is_refused(to):
+    with pytest.raises(ValueError, match="there is no port"):
+        check_written(to)
+
+
+@pytest.mark.parametrize("to", ["m.test:65535/hub", "m.test:1", "m.test/a", "{host}:{port}/x"])
+def test_a_port_that_may_be(to):
+    check_written(to)

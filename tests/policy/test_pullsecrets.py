@@ -9,9 +9,11 @@ import pytest
 
 from tests.kube.test_pullsecrets import survey
 from transformer.images.reference import parse
-from transformer.kube.identity import AFFIXES, FORMER_NAMES
-from transformer.policy.pullsecrets import ENTRIES_LIMIT, Scoper
+from transformer.kube.identity import AFFIXES, FORMER_NAMES, NOWHERE
+from transformer.kube.pullsecrets import ContentError, Secret
+from transformer.policy.pullsecrets import ENTRIES_LIMIT, Scoper, keys_of
 from transformer.policy.questions import Question
+from transformer.text.source import File
 
 CANARY = "canary-4711"
 PREVIOUS, PREFIXES, _ = (FORMER_NAMES, *AFFIXES)
@@ -308,3 +310,32 @@ def test_nothing_shows_a_secret():
     shown = repr(scoper.scopes) + repr(vars(scoper))
     assert "regcred" in shown
     assert CANARY not in shown and login("regcred")["auth"] not in shown
+
+
+@pytest.mark.parametrize(
+    ("entry", "is_fine"),
+    [
+        ({}, True),
+        ({"username": "a", "password": "b"}, True),
+        ({"auth": ""}, True),
+        ({"auth": None}, True),
+        ({"auth": "YTpi"}, True),
+        ({"auth": "YTpiYw"}, True),
+        ({"auth": "YTpiYw=="}, True),
+        ({"auth": "YWI="}, False),
+        ({"auth": "!!!YTpi"}, False),
+        ({"auth": 1}, False),
+        ("YTpi", False),
+        ([], False),
+    ],
+)
+def test_one_login_that_cannot_be_decoded_spoils_the_secret(entry, is_fine):
+    content = json.dumps({"auths": {"good.test": {"auth": "YTpi"}, "other.test": entry}})
+    resource = NOWHERE._replace(namespace="x", name="s")
+    one = Secret(File("x.yaml", ""), resource, 0, "stringData", ".dockerconfigjson", content)
+    if is_fine:
+        assert keys_of(one) == ("good.test", "other.test")
+    else:
+        with pytest.raises(ContentError) as caught:
+            keys_of(one)
+        assert "YTpi" not in str(caught.value)

@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from tests.doors import json_lines, pod
+from tests.doors import ELSEWHERE, json_lines, pod
 
 KEYS = "image variant location rule digest verdict findings file line column kind namespace name path".split()
 
@@ -140,6 +140,41 @@ def test_a_denied_image_is_not_asked_for(door, policy, source, full, registry, r
     policy(mirrors=[mirror(source, full)], images=[{"match": f"{source}/**", **rule}])
     ran, lines, _ = check(door, f"{source}/library/nginx:1.27")
     assert (ran.code, lines, registry.log) == (0, [], [])
+
+
+class TestPinnedTrees:
+    """What an earlier run has written names the mirror already: the nightly job is about exactly that."""
+
+    def test_a_digest_that_is_there(self, door, policy, source, full, registry):
+        digest = registry.repositories["library/nginx"].tags["1.27"]
+        policy(mirrors=[mirror(source, full)])
+        ran, (line,), summary = check(door, f"{full}/library/nginx:1.27@{digest}")
+        assert (ran.code, line["verdict"], line["digest"], line["rule"]) == (0, "serves", digest, "already there")
+        assert (summary["unmirrored"], summary["requests"], registry.log) == (0, 1, [])
+
+    def test_a_digest_that_is_gone(self, door, policy, source, full):
+        policy(mirrors=[mirror(source, full)])
+        ran, (line,), summary = check(door, f"{full}/library/nginx:1.27@{ELSEWHERE}")
+        assert (ran.code, line["verdict"], line["digest"]) == (1, "missing", ELSEWHERE)
+        assert [one["rule"] for one in line["findings"]] == ["mirror-missing"] and summary["serve"] == 0
+
+    def test_a_tag(self, door, policy, source, full, registry):
+        policy(mirrors=[mirror(source, full)])
+        ran, lines, _ = check(door, f"{full}/library/nginx:1.27", f"{full}/library/nginx:9")
+        assert [line["verdict"] for line in lines] == ["serves", "missing"]
+        assert (ran.code, lines[0]["digest"]) == (1, registry.repositories["library/nginx"].tags["1.27"])
+
+    def test_its_own_source_is_no_collision(self, door, policy, source, full):
+        policy(mirrors=[mirror(source, full)])
+        ran, lines, _ = check(door, f"{full}/library/nginx:1.27", f"{source}/library/nginx:1.27")
+        assert (ran.code, [line["verdict"] for line in lines]) == (0, ["serves", "serves"])
+        assert len(json_lines(ran.out)) == 3
+
+
+def test_a_failing_source_is_told_once_in_the_table(door, policy, source, full, empty):
+    policy(mirrors=[mirror(source, full, empty)])
+    ran = door("mirrors", "check", "-", stdin=pod(f"{source}/library/nginx:9"))
+    assert (ran.code, ran.out.count("error[not-found]"), ran.out.count(" failed ")) == (1, 1, 2)
 
 
 def test_images_without_a_mirror_are_counted(door, policy, source, full):

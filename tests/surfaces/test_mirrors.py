@@ -94,6 +94,16 @@ class TestImport:
         ran = door("mirrors", "import", ".")
         assert first(ran.out)[0] == "docker.io" and "catalog.yaml" in ran.err and "passed over" in ran.err
 
+    def test_a_chain_that_would_not_apply_is_said_and_what_is_printed_is_usable(self, door, workdir):
+        tables = [("q.test/a", "q.test/b"), ("q.test/b", "q.test/c")]
+        text = "".join(f'[[registry]]\nprefix = "{prefix}"\nlocation = "{to}"\n' for prefix, to in tables)
+        (workdir / "registries.conf").write_text(text)
+        ran = door("mirrors", "import", "registries.conf")
+        assert (ran.code, first(ran.out)) == (0, ("q.test/a", ["q.test/b"]))
+        assert "registries.conf:4: registry[1]: q.test/b lies under q.test/b" in ran.err
+        (workdir / "pindown.yaml").write_text(ran.out)
+        assert door("list", "-", stdin=pod("q.test/b/x:1")).code == 0
+
     def test_the_same_said_twice_is_said_once(self, door, workdir):
         (workdir / "a.yaml").write_text(IDMS)
         (workdir / "b.yaml").write_text(IDMS)
@@ -224,6 +234,12 @@ class TestMirrorsFrom:
         policy(f"mirrorsFrom: [{{file: {file}, format: registries.conf}}]")
         ran = door("list", "-", stdin=pod("nginx"))
         assert (ran.code, ran.out) == (2, "") and "mirrorsFrom[0]" in ran.err
+
+    def test_what_lies_under_a_location_of_the_policy_is_a_note(self, door, workdir, policy, registry, nginx):
+        (workdir / "registries.conf").write_text(CONF.replace("docker.io", "m.test/hub"))
+        policy("mirrors: [{source: quay.io, locations: [{to: m.test}]}]\nmirrorsFrom: [{file: registries.conf}]")
+        ran = door("render", "-", stdin=pod(nginx))
+        assert ran.code == 0 and "note: registries.conf:1: registry[0]: m.test/hub lies under m.test" in ran.err
 
     def test_a_blocked_source_is_denied(self, door, workdir, policy):
         (workdir / "registries.conf").write_text('[[registry]]\nlocation = "evil.test"\nblocked = true\n')

@@ -453,3 +453,24 @@ def test_exactly_the_name_is_added(spec, how, name, after):
     expected = read(text)
     expected["spec"][KEY] = [*(expected["spec"].get(KEY) or []), {"name": name}]
     assert changed.endswith(after) and read(changed[: len(changed) - len(after)]) == expected
+
+
+@pytest.mark.parametrize(
+    "before",
+    [
+        "- # x - y\n  key: a\n",
+        "-   # x\n  # - z\n\n  key: a\n",
+        "- key: a # - b\n- # c - d\n  key: e\n",
+    ],
+)
+@pytest.mark.parametrize("indent", ["", "  "])
+def test_a_comment_behind_a_dash_is_no_obstacle(before, indent):
+    listed = "".join(indent + line for line in before.splitlines(True))
+    text = f"tolerations:\n{listed}containers:\n- image: a\n"
+    (edit,) = insert(text, Span(0, len(text)), "imagePullSecrets", [Want("", ("s",), ("containers",))])
+    assert not isinstance(edit, str), edit
+    assert apply(text, [edit]) == text.replace("containers:", f"imagePullSecrets:\n{indent}- name: s\ncontainers:")
+    own = f"imagePullSecrets:\n{listed.replace('key', 'name')}containers: []\n"
+    (edit,) = insert(own, Span(0, len(own)), "imagePullSecrets", [Want("", ("s",))])
+    assert not isinstance(edit, str), edit
+    assert apply(own, [edit]) == own.replace("containers", f"{indent}- name: s\ncontainers")

@@ -1,6 +1,7 @@
 """The keys of a pull secret against repositories, as the kubelet matches them. Pure; knows no secret.
 
 A key is a glob over the labels of a host (as many as it has itself), with the exact port, and a prefix of the path.
+Capitals count: a key M.example.com is for no image of m.example.com.
 Source: kubernetes pkg/credentialprovider, keyring.go. Used by policy (whose secrets matter) and by registry (which
 credential is shown), so that the two cannot disagree.
 """
@@ -24,7 +25,7 @@ def filed(key: str) -> str:
     path = slash + path
     if path.startswith(("/v1/", "/v2/")):
         path = path[3:]
-    return host.lower() + ("" if path == "/" else path)
+    return host + ("" if path == "/" else path)
 
 
 def select(keys: Sequence[str], host: str, repository: str) -> list[int]:
@@ -41,7 +42,7 @@ def select(keys: Sequence[str], host: str, repository: str) -> list[int]:
 def matches(key: str, host: str, repository: str) -> bool:
     """Whether a (filed) key is for this repository."""
     pattern, slash, path = key.partition("/")
-    wanted_labels, wanted_port = _labels(host.lower())
+    wanted_labels, wanted_port = _labels(host)
     labels, port = _labels(pattern)
     if port != wanted_port or len(labels) != len(wanted_labels):
         return False

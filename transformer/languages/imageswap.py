@@ -25,7 +25,7 @@ _EXACT, _REPLACE = "[EXACT]", "[REPLACE]"
 _DEFAULT, _KEPT = "default", "noswap_wildcards"
 _LINE = re.compile(r"^(?:default|\[EXACT\]\S+|\[REPLACE\]\S+)[ \t]*::", re.MULTILINE)
 _MAPS = re.compile(r"""(?:^[ \t]+|[{,][ \t]*)["']?maps["']?[ \t]*:[ \t]*["'|>]""", re.MULTILINE)
-_NAMES = ("imageswap-maps", "map_file")
+_NAMES = ("imageswap", "map_file")
 
 
 class _Map(NamedTuple):

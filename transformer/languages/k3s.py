@@ -47,6 +47,7 @@ def _read_mirror(found: Gathering, host: str, at: At, mirrors: Map | None) -> No
         raise at.fail("is a registry with a path; this file knows registries only, write the host alone")
     if entry is None:
         found.note(at, "has no endpoints, so nothing is mirrored")
+        _keep_from_any(found, at, source, mirrors)
         return
     found.notes(entry.unknown(("endpoint", "rewrite")))
     rules = _rules(found, entry)
@@ -55,6 +56,13 @@ def _read_mirror(found: Gathering, host: str, at: At, mirrors: Map | None) -> No
         found.mirror(at, source, locations, "source")
     else:
         found.note(at, "has no endpoint but the registry itself, so nothing is mirrored")
+        _keep_from_any(found, at, source, mirrors)
+
+
+def _keep_from_any(found: Gathering, at: At, source: str, mirrors: Map | None) -> None:
+    """A registry with an entry of its own is never asked for at the endpoints of `*`."""
+    if mirrors is not None and "*" in mirrors and source != "*":
+        found.stays(at, source)
 
 
 def _rules(found: Gathering, entry: Map) -> Rules:

@@ -11,6 +11,8 @@ from importlib import import_module
 from transformer.errors import PolicyError
 from transformer.images.reference import shorten
 from transformer.languages.model import Imported, Language, Note, Text
+from transformer.policy.locations import variables_of
+from transformer.policy.mirrors import Mirrors
 from transformer.policy.model import ImageRule, Mirror, Policy, RegistryRule
 
 #: Where the languages stand, in the order in which they are tried: those that a name tells come first.
@@ -68,27 +70,53 @@ def join(parts: Sequence[Imported]) -> Imported:
         if _meaning(other) != _meaning(mirror):  # one run of oc-mirror writes the same into several files
             _check_once(mirrors, mirror, "")
     registries = {rule.host: rule for part in reversed(parts) for rule in reversed(part.registries)}
+    reached, notes = _reached(tuple(mirrors.values()), tuple(mirrors.values()))
     return Imported(
-        tuple(mirrors.values()),
+        reached,
         tuple(rule for part in parts for rule in part.denies),
         tuple(reversed(registries.values())),
-        tuple(note for part in parts for note in part.notes),
+        (*(note for part in parts for note in part.notes), *notes),
     )
 
 
 def into(policy: Policy, imported: Imported) -> Policy:
     """The policy with what was imported; raises PolicyError for a source that it has itself.
 
-    Imported `deny` rules come first; what the policy says about a registry counts.
+    Imported `deny` rules come first; what the policy says about a registry counts. What is not carried over is among
+    the policy's notes.
     """
+    known = tuple(one for one in policy.mirrors if not any(variables_of(place.to) for place in one.locations))
+    reached, notes = _reached(imported.mirrors, (*known, *imported.mirrors))
     mirrors = {mirror.source: mirror for mirror in policy.mirrors}
-    for mirror in map(_with_file, imported.mirrors):
+    for mirror in map(_with_file, reached):
         _check_once(mirrors, mirror, policy.file)
         mirrors[mirror.source] = mirror
+    policy = policy._replace(notes=(*policy.notes, *map(told, (*imported.notes, *notes))))
     hosts = {rule.host for rule in policy.registries}
     added: tuple[RegistryRule, ...] = tuple(rule for rule in imported.registries if rule.host not in hosts)
     images: tuple[ImageRule, ...] = (*imported.denies, *policy.images)
     return policy._replace(mirrors=tuple(mirrors.values()), images=images, registries=(*policy.registries, *added))
+
+
+def told(note: Note) -> str:
+    """A note for people."""
+    place = ":".join(str(part) for part in (note.file, note.line) if part)
+    return f"{shorten(place, 300)}: {shorten(note.key, 200) + ': ' if note.key else ''}{note.why}"
+
+
+def _reached(mirrors: tuple[Mirror, ...], beside: tuple[Mirror, ...]) -> tuple[tuple[Mirror, ...], list[Note]]:
+    """The mirrors that can apply beside all others, and a note for each that cannot: nodes would map its names on."""
+    # The file keeps them from being errors.
+    known = Mirrors(Policy(mirrors=tuple(one._replace(file=one.file or "policy") for one in beside)))
+    dead = {(one.source, one.line): why for one, why in known.unreached()}
+    kept, notes = [], []
+    for one in mirrors:
+        why = dead.get((one.source, one.line))
+        if why is None:
+            kept.append(one)
+        else:
+            notes.append(Note(one.file, one.line, one.name, f"{why}; write the last place of such a chain"))
+    return tuple(kept), notes
 
 
 def _with_file(mirror: Mirror) -> Mirror:

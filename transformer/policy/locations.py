@@ -19,6 +19,7 @@ from transformer.policy.rewriting import Rewriting, compile_rewriting
 PLACEHOLDERS = ("registry", "repository", "name", "tag")
 VARIABLE = re.compile(r"[A-Za-z][A-Za-z0-9_]*", re.ASCII)
 
+_PORT = re.compile(r"[^/:]*:([0-9]{1,20})(?:/|\Z)", re.ASCII)
 _BRACED = re.compile(r"\{([^{}]*)\}")
 #: A reference that stands for any other when a location is judged before it is used.
 _SAMPLE = Reference("registry.example.com", "path/name", "tag", None, "registry.example.com/path/name:tag")
@@ -70,6 +71,9 @@ def check_written(to: str) -> None:
         raise ValueError("an empty location; write host[:port][/path]")
     if to != to.strip() or any(char.isspace() for char in to):
         raise ValueError(f"{shown}: a location has no spaces")
+    port = _PORT.match(to)
+    if port is not None and not 0 < int(port[1]) < 65536:
+        raise ValueError(f"{shown}: there is no port {port[1]}; write one from 1 to 65535")
     braced(to)
 
 

@@ -9,7 +9,7 @@ Choosing costs a few look-ups for each part of the name, however many mirrors th
 from __future__ import annotations
 
 import re
-from collections.abc import Container
+from collections.abc import Container, Iterator
 from typing import NamedTuple
 
 from transformer.errors import PolicyError
@@ -157,21 +157,29 @@ class Mirrors:
         self._there.setdefault(host, set()).add(path)
         return host != DOCKER_HUB  # where `a` may become `library/a`, which is not under `a`
 
-    def _check_reach(self, policy: Policy) -> None:
-        """Raises PolicyError for a mirror of the policy's own that could never apply, as all its names are there."""
+    def unreached(self) -> Iterator[tuple[Mirror, str]]:
+        """Mirrors that never apply, each with why: all names of their source lie at another mirror's location."""
         for host, routes in self._exact.items():
             paths = self._there.get(host, set())
             for path, route in routes.items() if paths else ():
                 place = _longest(paths, path)
-                if place is None or route.blurred or route.mirror.file:
-                    continue
-                there = shorten(f"{host}/{place}".rstrip("/"))
-                raise PolicyError(
-                    f"{route.mirror.name}: {shorten(route.mirror.source)} lies under {there}, a location of another "
-                    "mirror, and names there are not mapped again: it would never apply; take one of the two out",
-                    policy.file,
-                    route.mirror.line,
-                )
+                if place is not None and not route.blurred:
+                    there = shorten(f"{host}/{place}".rstrip("/"))
+                    yield (
+                        route.mirror,
+                        f"{shorten(route.mirror.source)} lies under {there}, a location of another mirror, and names "
+                        "there are not mapped again: it would never apply",
+                    )
+
+    def _check_reach(self, policy: Policy) -> None:
+        """Raises PolicyError for a mirror of the policy's own that never applies; what is imported was told of."""
+        for mirror, why in self.unreached():
+            if not mirror.file:
+                raise PolicyError(f"{mirror.name}: {why}; take one of the two out", policy.file, mirror.line)
+
+    def holds(self, reference: Reference) -> bool:
+        """Whether a name lies at one of the policy's locations already."""
+        return self._lies_there(normalise_source(reference.registry), reference.repository)
 
 
 def _built(reference: Reference, route: _Route, pulls: str) -> Candidates:

@@ -16,6 +16,8 @@ from transformer.policy.questions import Question, Refusal
 
 ANNOTATION = "annotation pindown.dev/keep"
 DEFAULT_RULE = "pin"
+#: What stands for a location's name where the image lies at a mirror already.
+THERE = "already there"
 _NO_RULE = ImageRule(DEFAULT_RULE, "")
 
 
@@ -101,9 +103,19 @@ class Planner:
         )
 
     def proofs(self, plan: Plan) -> tuple[tuple[Candidate, Question], ...]:
-        """Each location of a plan with the question whether it alone would do, also where it says `verify: none`."""
+        """Each location of a plan with the question whether it alone would do, also where it says `verify: none`.
+
+        A name that lies at a mirror already is its own location: whether it is served there is the question.
+        """
         reference = plan.reference
-        if reference is None or plan.action == "deny" or not plan.locations:
+        if reference is None or plan.action == "deny":
+            return ()
+        if self._mirrors.holds(reference):
+            fixed = self._fixed(reference)
+            source = reference.normalised() if fixed else reference._replace(digest=None).normalised()
+            here = Candidate(reference._replace(digest=None), THERE)
+            return ((here, Question(source, platform=None if fixed else plan.platform)),)
+        if not plan.locations:
             return ()
         there = self._mirrors.candidates(reference, plan.pulls)
         mirror, fixed = there.mirror, self._fixed(reference)

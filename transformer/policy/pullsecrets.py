@@ -7,6 +7,7 @@ cluster. Nobody is asked here; what is shown to whom is the registry room's affa
 
 from __future__ import annotations
 
+import binascii
 import json
 from collections.abc import Iterable, Mapping, Sequence
 from hashlib import sha256
@@ -157,8 +158,27 @@ class Names(Generic[_Named]):
 
 
 def keys_of(secret: Secret) -> tuple[str, ...]:
-    """The keys of a Secret, as the kubelet files them; raises ContentError, which says nothing of the content."""
-    return _read(secret).keys
+    """The keys of a Secret, as the kubelet files them; raises ContentError, which says nothing of the content.
+
+    One login that cannot be decoded spoils the whole Secret for the kubelet (credentialprovider, config.go).
+    """
+    login = _read(secret)
+    for entry in json.loads(login.secret.config)["auths"].values():
+        auth = entry.get("auth") if isinstance(entry, dict) else entry
+        if not isinstance(entry, dict) or not (auth is None or auth == "" or _is_login(auth)):
+            raise ContentError("has an entry that is no login: `auth` is base64 of user:password")
+    return login.keys
+
+
+def _is_login(auth: object) -> bool:
+    """Whether it is base64, padded or not, of a text with a colon."""
+    if not isinstance(auth, str):
+        return False
+    try:
+        bare = auth.rstrip("=")
+        return b":" in binascii.a2b_base64(bare + "=" * (-len(bare) % 4), strict_mode=True)
+    except ValueError:  # binascii.Error is one
+        return False
 
 
 def _read(secret: Secret) -> _Login:

@@ -54,9 +54,10 @@ def table(proofs: Sequence[Proof], findings: Sequence[Finding], counts: Counts, 
     rows = [tuple(shorten(cell, 200) for cell in row) for row in rows]
     widths = [max(len(row[index]) for row in rows) for index in range(len(rows[0]) - 1)]
     lines = ["  ".join([*map(str.ljust, row, widths), row[-1]]).rstrip() for row in rows] if proofs else []
-    lines += [
-        report_text.finding(one) for one in (*findings, *(found for proof in proofs for found in _findings(proof)))
-    ]
+    # A source that fails does so for each of its locations, in each variant: it is told once.
+    told = {(one.place, one.refusal, one.notes): one for one in reversed(proofs)}
+    found = [finding for proof in reversed(told.values()) for finding in _findings(proof)]
+    lines += [report_text.finding(one) for one in (*findings, *found)]
     return "".join(line + "\n" for line in (*lines, _summary(proofs, findings, counts, seconds)))
 
 

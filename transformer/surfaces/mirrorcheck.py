@@ -14,7 +14,7 @@ from transformer.kube.survey import Site, keep_reason
 from transformer.pipeline import Run, Where
 from transformer.policy.collisions import Landing, collisions
 from transformer.policy.mirrors import Candidate
-from transformer.policy.plan import Plan, Planner
+from transformer.policy.plan import THERE, Plan, Planner
 from transformer.policy.pullsecrets import Scoper, to_be_added
 from transformer.policy.questions import Answer, Missing, Question, Refusal
 from transformer.report import proofs as report
@@ -90,29 +90,32 @@ class _Batch:
             return
         if plan.refusals:
             self._refused.setdefault((plan.text, variant), (site, plan))
-        elif plan.mirror is None:
+        proofs = planner.proofs(plan)
+        if not (proofs or plan.refusals or plan.mirror is not None):
             self.unmirrored.add(plan.text)
-        for location, question in planner.proofs(plan):
+        for location, question in proofs:
             added = to_be_added(planner.policy.pull_secrets, plan)
             question = question._replace(scope=self.scoper.scope(site, question, added))
             if (variant, question) in self._seen:
                 continue
             self._seen.add((variant, question))
-            fixed = question.source.digest is not None or question.resolve_at == "mirror"
-            meaning = None if fixed else question._replace(locations=(), warm=(), verify="same-digest")
+            told = question.source.digest is not None or question.resolve_at == "mirror" or location.rule == THERE
+            meaning = None if told else question._replace(locations=(), warm=(), verify="same-digest")
             self.asked.append(_Asked(site, plan, variant, location, question, meaning))
 
     def proof(self, one: _Asked, answers: Answers, where: Where) -> Proof:
         """What came of one location."""
         answer = answers[one.question]
         refusal = answer.refusals[0] if isinstance(answer, Missing) else None
+        if refusal is not None and one.location.rule == THERE and refusal.rule == "not-found":
+            refusal = refusal._replace(rule="mirror-missing", help="copy the image there, or let the mirror fetch it")
         expected = self._expected(one, answers)
         if not isinstance(answer, Missing):
             if one.question.resolve_at == "mirror" and expected not in (None, answer.digest):
                 refusal = _disagrees(one, str(expected), answer.digest)
             expected = expected or answer.digest
         notes = () if isinstance(answer, Missing) else answer.notes
-        location = one.question.locations[0]
+        location = one.question.locations[0] if one.question.locations else one.location.reference
         return Proof(
             where(one.site), one.plan.text, one.variant, location.written, one.location.rule, expected, refusal, notes
         )
@@ -126,7 +129,7 @@ class _Batch:
     def collisions(self, answers: Answers, where: Where) -> Iterator[Finding]:
         """Sources that share a name at a mirror; in each variant for itself."""
         for variant in dict.fromkeys(one.variant for one in self.asked):
-            asked = [one for one in self.asked if one.variant == variant]
+            asked = [one for one in self.asked if one.variant == variant and one.location.rule != THERE]
             landings = [
                 Landing(
                     one.question.source.name,
@@ -141,7 +144,7 @@ class _Batch:
 
     def _expected(self, one: _Asked, answers: Answers) -> str | None:
         """The digest that a location must serve, as far as it is known."""
-        if one.question.source.digest is not None:
+        if one.question.source.digest is not None or one.location.rule == THERE:
             return one.question.source.digest
         if one.meaning is None:  # the mirror decides: the first location that answers
             others = (answers[each.question] for each in self._locations(one))

@@ -12,10 +12,10 @@ from collections.abc import Iterator, Sequence
 
 from transformer.errors import PolicyError
 from transformer.images.reference import shorten
-from transformer.languages.model import Imported, Note, Text
+from transformer.languages.model import Text
 from transformer.languages.openshift import KINDS
 from transformer.languages.openshift import read as read_openshift
-from transformer.languages.read import into, read
+from transformer.languages.read import into, join, read
 from transformer.policy.model import Policy
 from transformer.text.documents import split, split_items
 from transformer.text.source import File, Positions
@@ -50,7 +50,7 @@ def with_imports(policy: Policy, places: Sequence[str], bound: str | None) -> Po
     """The policy with what its `mirrorsFrom` files say; `places` are their absolute paths, in order."""
     for source, path in zip((one for one in policy.mirrors_from if one.file is not None), places, strict=True):
         try:
-            policy = _joined(policy, read(texts_of(path, source.file or "", bound), source.format))
+            policy = into(policy, read(texts_of(path, source.file or "", bound), source.format))
         except PolicyError as error:
             raise PolicyError(f"{source.name}: {error}", policy.file, source.line) from None
     return policy
@@ -59,12 +59,7 @@ def with_imports(policy: Policy, places: Sequence[str], bound: str | None) -> Po
 def with_manifests(policy: Policy, files: Sequence[File]) -> Policy:
     """The policy with OpenShift's mirror objects among the manifests, where it says that they count."""
     texts = [text for file in files for text in _mirror_objects(file)]
-    return _joined(policy, read_openshift(texts)) if texts else policy
-
-
-def _joined(policy: Policy, imported: Imported) -> Policy:
-    policy = into(policy, imported)
-    return policy._replace(notes=(*policy.notes, *(told(note) for note in imported.notes)))
+    return into(policy, join([read_openshift(texts)])) if texts else policy
 
 
 def _mirror_objects(file: File) -> Iterator[Text]:
@@ -79,12 +74,6 @@ def _mirror_objects(file: File) -> Iterator[Text]:
             if found is not None:
                 text = file.text[span.start : span.end]
                 yield Text(file.name, text if listed is None else text.replace("-", " ", 1), positions(span.start)[0])
-
-
-def told(note: Note) -> str:
-    """A note for people."""
-    place = ":".join(str(part) for part in (note.file, note.line) if part)
-    return f"{shorten(place, 300)}: {shorten(note.key, 200) + ': ' if note.key else ''}{note.why}"
 
 
 def _drop_ins(path: str, label: str, bound: str | None) -> Iterator[Text]:

@@ -6,7 +6,6 @@ silence. `mirrors check` is next door (`mirrorcheck`).
 
 from __future__ import annotations
 
-import io
 import os
 from collections.abc import Iterable, Sequence
 from typing import Any
@@ -14,11 +13,11 @@ from typing import Any
 from transformer.errors import EXIT_FINE, HostError, UsageError
 from transformer.images.reference import shorten
 from transformer.languages.model import Imported, Note, Text
-from transformer.languages.read import read
+from transformer.languages.read import read, told
 from transformer.policy.model import Location, Mirror
 from transformer.policy.words import API_VERSION, KIND
 from transformer.surfaces import console
-from transformer.surfaces.mirrorfiles import texts_of, told
+from transformer.surfaces.mirrorfiles import texts_of
 from transformer.surfaces.settings import Settings
 
 _DEFAULTS = Mirror("", "", ())
@@ -61,7 +60,7 @@ def _stdin() -> Text:
 
 
 def _policy(imported: Imported) -> str:
-    from ruamel.yaml import YAML
+    import yaml
 
     spec: dict[str, Any] = {}
     if imported.denies:
@@ -70,11 +69,10 @@ def _policy(imported: Imported) -> str:
         spec["mirrors"] = [_mirror(one) for one in imported.mirrors]
     if imported.registries:
         spec["registries"] = [{"host": one.host, "insecure": one.insecure} for one in imported.registries]
-    writer = YAML()
-    writer.default_flow_style, writer.width = False, 4096
-    stream = io.StringIO()
-    writer.dump({"apiVersion": API_VERSION, "kind": KIND, "spec": spec}, stream)
-    return stream.getvalue()
+    document = {"apiVersion": API_VERSION, "kind": KIND, "spec": spec}
+    dumper: Any = getattr(yaml, "CSafeDumper", yaml.SafeDumper)  # ten times quicker than ruamel.yaml's
+    text: str = yaml.dump(document, Dumper=dumper, sort_keys=False, width=4096, allow_unicode=True)
+    return text
 
 
 def _mirror(one: Mirror) -> dict[str, Any]:

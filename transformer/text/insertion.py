@@ -20,6 +20,10 @@ _PLAIN = re.compile(r"[a-z0-9][a-z0-9.-]{0,252}")
 #: What needs no escapes in double quotes.
 _QUOTABLE = re.compile(r"[\x20-\x21\x23-\x5b\x5d-\x7e]{1,253}")
 _LEAD = re.compile(r" *(?:- +)*")
+#: From the end of one block item to the dash of the next.
+_TO_DASH = re.compile(r"(?:[ \t]*(?:#[^\r\n]*)?\r?\n)*[ \t]*-")
+#: What may stand behind a key before that: its colon, and an anchor or a tag.
+_COLON = re.compile(r"[ \t]*:(?:[ \t]+[&!][^\s]*)*")
 _REST = re.compile(r"[ \t]*(?:#[^\r\n]*)?\r?(?:\n|\Z)")
 _HEAD = re.compile(r"(?:\{\s*)?([\"']?)name\1\s*:\s*")
 _TAIL = re.compile(r"(?:\s*,?\s*\})?")
@@ -142,7 +146,7 @@ def _into(text: str, value: Child, names: Sequence[str]) -> Edit:
     """Names added to what stands under the key already."""
     node, style = value.node, _Style.at(text, value.key)
     if node.kind == "list" and not node.is_flow:
-        return _block_items(text, node, names)
+        return _block_items(text, value, names)
     if node.kind == "list" and node.children:
         return _flow_items(text, node, names, style)
     if node.kind == "list":
@@ -215,11 +219,12 @@ def _flow_items(text: str, node: Node, names: Sequence[str], style: _Style) -> E
     return Edit(last.end, last.end, "".join(f",{lead}{item}" for item in items))
 
 
-def _block_items(text: str, node: Node, names: Sequence[str]) -> Edit:
+def _block_items(text: str, value: Child, names: Sequence[str]) -> Edit:
     """On lines of their own behind the last item of a block list."""
+    node = value.node
     last = node.children[-1]
     end = content_end(last)
-    dash = _dash(text, last)
+    dash = _dash(text, value, len(node.children) - 1)
     indent = text[text.rfind("\n", 0, dash) + 1 : dash]
     gap = text[dash + 1 : last.start]
     if not _LEAD.fullmatch(indent):
@@ -242,10 +247,17 @@ def _rows(text: str, end: int, rows: Sequence[str]) -> Edit:
     return Edit(at, at, "".join(newline + row for row in rows))
 
 
-def _dash(text: str, item: Child) -> int:
-    """Where the dash of a block item stands."""
-    dash = text.rfind("-", 0, item.start)
-    if dash < 0 or text[dash + 1 : item.start].strip():
+def _dash(text: str, value: Child, place: int) -> int:
+    """Where the dash of an item of a block list stands; comments may stand between the two."""
+    items, before = value.node.children, 0
+    if place:
+        before = content_end(items[place - 1])
+    elif value.key is not None and not value.is_alias:
+        colon = _COLON.match(text, value.key.end)
+        before = colon.end() if colon else 0
+    found = _TO_DASH.match(text, before) if before else None
+    dash = found.end() - 1 if found else text.rfind("-", 0, items[place].start)
+    if dash < 0 or (found is None and text[dash + 1 : items[place].start].strip()):
         raise _Unfit("its items stand where no other can be put")
     return dash
 
@@ -297,7 +309,7 @@ def _indentation(text: str, mapping: Node) -> int:
     """How far the mapping's own lists are indented below their keys."""
     for one in mapping.children:
         if one.node.kind == "list" and not (one.node.is_flow or one.is_alias) and one.key is not None:
-            dash = _dash(text, one.node.children[0])
+            dash = _dash(text, one, 0)
             return max(0, dash - text.rfind("\n", 0, dash) - (one.key.start - text.rfind("\n", 0, one.key.start)))
     return 0
 
